@@ -1,0 +1,78 @@
+"""The import table of docs/design.md as data: a room imports only from rooms above it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "ketfeed"
+
+BASE = {"model", "errors"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "model": {"model"},
+    "errors": BASE,
+    "settings": BASE | {"settings"},
+    "net": BASE | {"settings", "net"},
+    "catalog": BASE | {"settings", "catalog"},
+    "topics": BASE | {"settings", "topics"},
+    "ingest": BASE | {"settings", "net", "catalog", "topics", "ingest"},
+    "store": BASE | {"settings", "net", "catalog", "topics", "ingest", "store"},
+    "publish": BASE | {"settings", "catalog", "topics", "store", "publish"},
+    "run": BASE | {"settings", "net", "catalog", "topics", "ingest", "store", "publish", "run"},
+    "web": BASE | {"settings", "catalog", "topics", "store", "publish", "web"},
+    "cli": {"*"},
+    "__main__": {"*"},
+    "__init__": set(),
+}
+"""Room → the rooms it may import. ``publish`` and ``web`` stay away from the network and from parsing."""
+
+ONLY_IN: dict[str, str] = {
+    "httpx": "net/",
+    "httpcore": "net/",
+    "aiohttp": "net/",
+    "socket": "net/",
+    "feedparser": "ingest/parse.py",
+    "feedgen": "publish/xml.py",
+    "apscheduler": "run/schedule.py",
+    "sqlmodel": "store/",
+    "sqlalchemy": "store/",
+    "pebble": "ingest/sandbox.py",
+}
+"""Library → the only place that imports it, so that replacing one is a local change."""
+
+
+def _imports(path: Path) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            module = node.module or ""
+            found += [(node.lineno, f"{module}.{alias.name}" if module == "ketfeed" else module) for alias in node.names]
+    return found
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
+    relative = path.relative_to(PACKAGE)
+    room = relative.parts[0].removesuffix(".py")
+    for line, name in _imports(path):
+        top, _, rest = name.partition(".")
+        if top == "ketfeed" and rest not in ("", "__version__"):
+            allowed = MAY_IMPORT[room]
+            target = rest.split(".")[0]
+            assert "*" in allowed or target in allowed, f"{relative}:{line}: {room} may not import {target}"
+        elif top in ONLY_IN:
+            home = ONLY_IN[top]
+            assert str(relative).startswith(home), f"{relative}:{line}: {top} is imported in {home} only"
+
+
+def test_every_room_of_the_table_is_there_and_every_room_is_in_the_table() -> None:
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__pycache__"}
+    assert rooms == set(MAY_IMPORT), "a room was added or removed: change this table and docs/design.md"
