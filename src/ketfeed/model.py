@@ -441,6 +441,8 @@ class SourceState:
     last_unchanged: int = 0
     failures: int = 0  # in a row
     entries: int = 0  # stored
+    newest_at: datetime | None = None  # date of the newest entry seen
+    gap: int | None = None  # seconds between entries: the median of the source's own recent gaps
     health: HealthState = "new"
     health_since: datetime | None = None
     moved_to: str | None = None  # proposed permanent redirect
