@@ -130,6 +130,9 @@ class TopicRule:
     terms: tuple[Term, ...] = ()
     unless: tuple[str, ...] = ()  # contexts that cancel a term of this topic
     threshold: float | None = None  # None: the rule set's
+    requires: tuple[str, ...] = ()  # one of these must stand somewhere in the entry; empty: nothing is required
+    indication: bool = False  # a condition: it counts little where many conditions are listed
+    gathers: int | None = None  # from this many different indications named together the entry belongs here
     matches: tuple[str, ...] = ()  # example sentences, proved by ``ketfeed check``
     rejects: tuple[str, ...] = ()  # YAML ``not``
 
@@ -142,6 +145,8 @@ class RuleSet:
     relevance: TopicRule = TopicRule(id="relevance", title="Relevance")
     weights: Mapping[str, float] = field(default_factory=dict)  # Field → factor; missing: the matcher's default
     threshold: float | None = None  # None: the matcher's default
+    asides: tuple[str, ...] = ()  # phrases that make an indication after them a side remark ("also used for")
+    boilerplate: tuple[str, ...] = ()  # phrases after which the rest of a field counts little ("about the company")
     digest: str = ""  # hash of the file: a match knows which rules made it
 
 
