@@ -448,6 +448,9 @@ class SourceState:
     entries: int = 0  # stored
     newest_at: datetime | None = None  # date of the newest entry seen
     gap: int | None = None  # seconds between entries: the median of the source's own recent gaps
+    ttl: int | None = None  # seconds, as the last document read said; a 304 does not repeat it
+    skip_hours: tuple[int, ...] = ()  # 0 .. 23, UTC, of the last document read
+    skip_days: tuple[int, ...] = ()  # Monday is 0, of the last document read
     health: HealthState = "new"
     health_since: datetime | None = None
     moved_to: str | None = None  # proposed permanent redirect
