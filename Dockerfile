@@ -4,7 +4,9 @@ FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python -m venv --without-pip /opt/ketfeed
 COPY requirements.lock .
-RUN pip --python /opt/ketfeed/bin/python install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r requirements.lock
+# feedgen is published as source only; everything else must be a wheel, so nothing is compiled here.
+RUN pip --python /opt/ketfeed/bin/python install --no-cache-dir --no-compile --require-hashes \
+      --only-binary :all: --no-binary feedgen -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN pip --python /opt/ketfeed/bin/python install --no-cache-dir --no-deps . \
