@@ -44,8 +44,8 @@ Publish = Literal["full", "summary", "link"]
 RelevancePolicy = Literal["filter", "all"]
 """filter: only relevant entries are published; all: every entry is."""
 
-Field = Literal["title", "summary", "content", "category", "source", "link", "kind"]
-"""Where in an entry a reason was found; ``source`` is the source's default topics."""
+Field = Literal["title", "summary", "content", "category", "source", "link", "kind", "edit"]
+"""Where in an entry a reason was found; ``source`` is the source's default topics, ``edit`` an editor's word."""
 
 
 # ---------------------------------------------------------------- what an editor writes
@@ -254,6 +254,7 @@ class FetchResult:
     wire_bytes: int  # of all hops
     seconds: float  # of all hops
     redirects: tuple[Redirect, ...] = ()
+    conditional: bool = False  # validators went with the request that was answered; a 304 without them is a fault
 
     def header(self, name: str) -> str | None:
         """The values of a header joined with ", ", or None; ``name`` in lower case."""
