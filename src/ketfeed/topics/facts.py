@@ -1,0 +1,46 @@
+"""Facts that can be read reliably off a report of research, in the source's own words.
+
+Each is one regular expression over title and summary; the first place wins; what cannot be read plainly is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d{1,6})"
+
+_FACTS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (name, hint, re.compile(pattern, re.IGNORECASE))
+    for name, hint, pattern in (
+        ("phase", "phase", r"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|(?:IV|I{1,3})[ab]?(?:\s?/\s?(?:IV|I{1,3})[ab]?)?)(?![a-z\d])"),
+        ("sample size", "", rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:adult|adolescent|pediatric|healthy|hospitali[sz]ed|military|treatment-resistant|depressed|surgical|elderly|older)\s+)*"
+         r"(?:participants|patients|subjects|volunteers|adults|veterans|inpatients|outpatients|adolescents|women|people|children)\b)"),
+        ("animals", "", r"\b(?:mice|rats|mouse|rat model|rodents?|zebrafish|macaques?|monkeys|non-?human primates?|piglets|guinea pigs)\b"),
+        ("randomised", "randomi", r"\brandomi[sz]ed\b"),
+        ("blinding", "blind", r"\b(?:double|triple|single|observer|rater)[\s-](?:blind(?:ed)?|mask(?:ed)?)\b"),
+        ("control", "", r"\b(?:placebo|active|sham|midazolam)[\s-]controlled\b|\bopen[\s-]label\b"),
+        ("dose", "", r"\b\d+(?:\.\d+)?(?:\s?(?:-|–|to|and|or)\s?\d+(?:\.\d+)?)?\s?(?:mg/kg|mg·kg|µg/kg|mcg/kg|mg)(?:\s?/\s?(?:h|hr|hour|min|day))?\b"),
+        ("drug form", "", r"\b(?:nasal spray|intranasal|intravenous|\bIV infusions?|infusions?|intramuscular|subcutaneous|sublingual|lozenges?|troches?|oral|topical|extended[\s-]release tablets?|prolonged[\s-]release|transdermal|microneedle patch)\b"),
+    )
+)  # fmt: skip
+
+
+def facts(texts: Iterable[str], *, about_drug: bool, about_research: bool) -> tuple[tuple[str, str], ...]:
+    """(name, the source's words) pairs. Form is read only beside the drug; figures of a study only in research."""
+    if not (about_drug or about_research):
+        return ()
+    found: list[tuple[str, str]] = []
+    pieces = [(text, text.lower()) for text in texts if text]
+    for name, hint, pattern in _FACTS:
+        if name == "drug form":
+            if not about_drug:
+                continue
+        elif not about_research and name != "dose":
+            continue
+        for text, lowered in pieces:
+            match = pattern.search(text) if hint in lowered else None
+            if match:
+                found.append((name, match.group(0)))
+                break
+    return tuple(found)

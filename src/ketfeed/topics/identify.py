@@ -1,0 +1,97 @@
+"""Identifiers of papers and trials in links, fields and text, in one normal form each.
+
+https://doi.org/10.1038/S41386-022-01266-9.   → doi:10.1038/s41386-022-01266-9
+https://pubmed.ncbi.nlm.nih.gov/39819527/     → pmid:39819527
+NCT 04338321                                  → nct:NCT04338321
+EudraCT 2019-002991-42, EU CT 2023-503421-27-00 → euct:2019-002991-42, euct:2023-503421-27-00
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from ketfeed.model import Entry
+
+_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"'<>|{}\\^`\[\]]+")
+"""Crossref's own advice for modern DOIs (blog "DOIs and matching regular expressions"), minus what only markup uses."""
+
+_PMID = re.compile(
+    r"(?:pubmed\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pubmed/|\bPMID\s*[:#]?\s*|\bmed/)(\d{4,8})\b", re.IGNORECASE
+)
+_PMCID = re.compile(r"\bPMC\s?(\d{4,9})\b", re.IGNORECASE)
+_NCT = re.compile(r"\bNCT[\s-]?(\d{8})\b", re.IGNORECASE)
+_EUCT = re.compile(r"\b(20\d\d-\d{6}-\d\d(?:-\d\d)?)\b")
+_ISRCTN = re.compile(r"\bISRCTN\s?(\d{6,8})\b", re.IGNORECASE)
+_EUROPEPMC_ID = re.compile(r"europepmc\.org/(?:abstract|article)/med/(\d{4,8})", re.IGNORECASE)
+
+_TRAILING = ".,;:!?'\""
+_PATH_ENDS = re.compile(
+    r"(?:/(?:full|abstract|pdf|epdf|meta|fulltext|summary|html?)|\.(?:pdf|full|abstract|short|html?))+$", re.IGNORECASE
+)
+
+
+def normal_doi(found: str) -> str:
+    """A DOI in lower case (DOI Handbook 2.4: case-insensitive) without what a sentence or an address put after it."""
+    doi = unquote(found)
+    doi = re.split(r"[?#&\s]", doi, maxsplit=1)[0]
+    while doi:
+        if doi[-1] in _TRAILING or (doi[-1] == ")" and doi.count("(") < doi.count(")")):
+            doi = doi[:-1]
+        else:
+            break
+    return _PATH_ENDS.sub("", doi).lower()
+
+
+def _in_text(text: str) -> Iterable[str]:
+    """Identifiers in one piece of text or one address. The cheap ``in`` tests come first: most texts hold none."""
+    if "10." in text:
+        for match in _DOI.finditer(text):
+            doi = normal_doi(match.group())
+            if not doi.endswith("/") and len(doi) <= 200:
+                yield f"doi:{doi}"
+    lowered = text.lower()
+    if "pubmed" in lowered or "pmid" in lowered or "/med/" in lowered:
+        for pattern in (_PMID, _EUROPEPMC_ID):
+            yield from (f"pmid:{int(match.group(1))}" for match in pattern.finditer(text))
+    if "pmc" in lowered:
+        yield from (f"pmcid:PMC{int(match.group(1))}" for match in _PMCID.finditer(text))
+    if "nct" in lowered:
+        yield from (f"nct:NCT{match.group(1)}" for match in _NCT.finditer(text))
+    if "isrctn" in lowered:
+        yield from (f"isrctn:ISRCTN{match.group(1)}" for match in _ISRCTN.finditer(text))
+    if "-" in text and ("eudract" in lowered or "euct" in lowered or "eu ct" in lowered or "ctis" in lowered or "euclinicaltrials" in lowered or "clinicaltrialsregister" in lowered):  # fmt: skip
+        yield from (f"euct:{match.group(1)}" for match in _EUCT.finditer(text))
+
+
+def identify(entry: Entry, texts: Iterable[str]) -> tuple[str, ...]:
+    """Every identifier of an entry, sorted, each once: from its fields, its addresses and ``texts`` (plain text)."""
+    found = set(entry.identifiers)
+    for text in (entry.link or "", entry.raw_id, *texts):
+        if text:
+            found.update(_in_text(text))
+    return tuple(sorted(found)) if found else ()
+
+
+def main_identifiers(entry: Entry, identifiers: Iterable[str]) -> tuple[str, ...]:
+    """Those that name the entry itself: in its own fields, address or title, not merely cited in its text."""
+    own = set(entry.identifiers)
+    for text in (entry.link or "", entry.raw_id, entry.title):
+        own.update(_in_text(text))
+    return tuple(identifier for identifier in identifiers if identifier in own)
+
+
+def address(identifier: str) -> str | None:
+    """Where an identifier can be looked up, or None for a scheme without a public page."""
+    scheme, _, value = identifier.partition(":")
+    pages = {
+        "doi": "https://doi.org/{}",
+        "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/",
+        "pmcid": "https://pmc.ncbi.nlm.nih.gov/articles/{}/",
+        "nct": "https://clinicaltrials.gov/study/{}",
+        "isrctn": "https://www.isrctn.com/{}",
+        "euct": "https://euclinicaltrials.eu/search-for-clinical-trials/?lang=en&EUCT={}",
+    }
+    page = pages.get(scheme)
+    return page.format(value) if page else None
