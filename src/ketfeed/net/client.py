@@ -1,0 +1,330 @@
+"""One bounded request, redirects included.
+
+    get ─▶ judge the URL ─▶ send ─┬ 301 302 303 307 308 ─▶ Location ─▶ judge again, at most ``max_redirects`` times
+                                  ├ 200 203 ─▶ read, decode, cap ─▶ FetchResult with a body
+                                  └ any other status ─▶ FetchResult without a body, which is not even read
+
+One deadline covers lookup, redirects, headers and body. Nothing is remembered between two calls: no cookies, no
+connections, no permanent redirects. Credentials, a source's own headers and validators go to the origin they belong to.
+Politeness towards a host (one at a time, a pause between, Retry-After) is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+import ssl
+from collections.abc import Sequence
+from urllib.parse import urljoin
+
+import certifi
+import httpx
+
+from ketfeed.errors import (
+    AuthRequired,
+    BadUrl,
+    Gone,
+    HttpFailed,
+    InternalFault,
+    PollError,
+    PollTimeout,
+    RateLimited,
+    RedirectFailed,
+    TooManyRedirects,
+)
+from ketfeed.model import Auth, FetchResult, Redirect, Validators
+from ketfeed.net.decode import ACCEPT_ENCODING, Decoder
+from ketfeed.net.guard import Target, judge_url, networks, printable
+from ketfeed.net.proxy import Proxy
+from ketfeed.net.resolve import Resolver, SystemResolver
+from ketfeed.net.transport import Exchange, GuardedTransport, Limits
+from ketfeed.settings import Settings
+
+FEED_ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, text/html;q=0.5, */*;q=0.3"
+)
+PAGE_ACCEPT = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.3"
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+WITH_BODY = frozenset({200, 203})
+"""Statuses whose body is a whole document; a part (206), a delta (226) and nothing (204, 205) are no feed."""
+
+OURS = frozenset({
+    "accept-encoding", "connection", "content-length", "expect", "host", "if-match", "if-modified-since",
+    "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "proxy-authorization", "proxy-connection",
+    "range", "te", "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
+"""Headers a source may not set: they decide about framing, caching and the connection."""
+
+HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
+"""Headers of a source that may follow a redirect to another origin; any other could be a secret."""
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Client:
+    """Fetches one address at a time for any number of callers.
+
+    ``user_agent`` says who we are and where to complain. ``resolver`` and ``context`` are the edges: name lookup and
+    trusted certificates. Close it with ``aclose``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        user_agent: str,
+        resolver: Resolver | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._settings = settings
+        self._user_agent = user_agent
+        self._allow = networks(settings.allow_networks)
+        self._transport = GuardedTransport(
+            resolver or SystemResolver(),
+            Limits(connect=settings.connect_timeout, headers=settings.max_headers, wire=settings.max_wire),
+            context=context or default_context(),  # shared: building one costs more than a request
+            allow=self._allow,
+            proxy=Proxy.parse(settings.proxy) if settings.proxy else None,
+        )
+
+    async def get(
+        self,
+        url: str,
+        *,
+        validators: Validators | None = None,
+        headers: Headers = (),
+        auth: Auth | None = None,
+        accept: str = FEED_ACCEPT,
+        deadline: float | None = None,
+    ) -> FetchResult:
+        """Ask for a document, following redirects.
+
+        ``validators`` are sent to the address they came from (``Validators.url``, the final one), as they are.
+        ``headers`` and ``auth`` are the source's own. ``deadline`` in seconds replaces the setting. Any HTTP reply is
+        a result, also 304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
+        """
+        async with _Bounded(deadline or self._settings.deadline):
+            own = _own_headers(headers, auth)
+            return await self._follow(url, accept, own, validators)
+
+    async def post(
+        self, url: str, *, body: bytes, content_type: str, headers: Headers = (), deadline: float | None = None
+    ) -> FetchResult:
+        """Send a body to a hub or webhook. A redirect is a result like any other; the reply's body is not read."""
+        async with _Bounded(deadline or self._settings.deadline):
+            started = asyncio.get_running_loop().time()
+            target = judge_url(url, self._allow)
+            sent = [("user-agent", self._user_agent), ("accept", "*/*"), ("accept-encoding", ACCEPT_ENCODING)]
+            sent += [("content-type", content_type), *_own_headers(headers, None)]
+            response = await self._send("POST", target, sent, body)
+            try:
+                return self._result(url, target, response, b"", _received(response), started, ())
+            finally:
+                await response.aclose()
+
+    async def aclose(self) -> None:
+        """Nothing is kept between calls; here so that callers need not know."""
+        await self._transport.aclose()
+
+    async def _follow(self, url: str, accept: str, own: Headers, validators: Validators | None) -> FetchResult:
+        started = asyncio.get_running_loop().time()
+        target = first = judge_url(url, self._allow)
+        hops: list[Redirect] = []
+        wire = 0
+        while True:
+            sent, conditional = self._headers_for(target, first, accept, own, validators)
+            response = await self._send("GET", target, sent)
+            try:
+                if response.status_code not in REDIRECTS:
+                    body = await self._read(response) if response.status_code in WITH_BODY else b""
+                    wire += _received(response)
+                    return self._result(url, target, response, body, wire, started, hops, conditional=conditional)
+                wire += _received(response)
+                location = _location(response, target)
+            finally:
+                await response.aclose()
+            hops.append(Redirect(target.url, response.status_code, location))
+            target = self._judge_hop(hops)
+
+    def _judge_hop(self, hops: Sequence[Redirect]) -> Target:
+        """May the last redirect be followed?"""
+        last = hops[-1]
+        if len(hops) > self._settings.max_redirects:
+            raise TooManyRedirects(f"more than {self._settings.max_redirects} redirects")
+        try:
+            target = judge_url(last.target, self._allow)
+        except BadUrl as error:
+            raise RedirectFailed(f"status {last.status} points to an unusable address: {error}") from None
+        except PollError as error:
+            raise type(error)(f"redirected: {error}") from None
+        if any(target.url == hop.url for hop in hops):
+            raise TooManyRedirects(f"redirects go round in a circle at {printable(target.url)}")
+        return target
+
+    def _headers_for(
+        self, target: Target, first: Target, accept: str, own: Headers, validators: Validators | None
+    ) -> tuple[list[tuple[str, str]], bool]:
+        """Request headers for one hop, and whether the request is conditional."""
+        at_home = target.origin == first.origin
+        chosen = {name: value for name, value in own if at_home or name in HARMLESS}
+        sent = [
+            ("user-agent", chosen.pop("user-agent", self._user_agent)),
+            ("accept", chosen.pop("accept", accept)),
+            ("accept-encoding", ACCEPT_ENCODING),
+            *chosen.items(),
+        ]
+        if validators is None or _plain(validators.url, self._allow) != target.url:
+            return sent, False
+        if validators.etag is not None and _VALUE.fullmatch(validators.etag):
+            sent.append(("if-none-match", validators.etag))
+        if validators.last_modified is not None and _VALUE.fullmatch(validators.last_modified):
+            sent.append(("if-modified-since", validators.last_modified))
+        return sent, sent[-1][0].startswith("if-")
+
+    async def _send(self, method: str, target: Target, headers: Headers, body: bytes = b"") -> httpx.Response:
+        raw = [(name.encode("ascii"), _to_bytes(value)) for name, value in headers]
+        content = body if method == "POST" else None
+        request = httpx.Request(method, target.url, headers=raw, content=content, extensions={"target": target})
+        return await self._transport.handle_async_request(request)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        coding = ", ".join(response.headers.get_list("content-encoding")) or None
+        decoder = Decoder(coding, self._settings.max_decoded)
+        async for piece in response.stream:  # type: ignore[union-attr]  # our transport's stream is asynchronous
+            decoder.feed(piece)
+        return decoder.finish()
+
+    def _result(
+        self,
+        url: str,
+        target: Target,
+        response: httpx.Response,
+        body: bytes,
+        wire: int,
+        started: float,
+        hops: Sequence[Redirect],
+        *,
+        conditional: bool = False,
+    ) -> FetchResult:
+        return FetchResult(
+            url=url,
+            final_url=target.url,
+            status=response.status_code,
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw),
+            body=body,
+            wire_bytes=wire,
+            seconds=asyncio.get_running_loop().time() - started,
+            redirects=tuple(hops),
+            conditional=conditional,
+        )
+
+
+class _Bounded:
+    """The deadline of a whole call, and the last place where an exception gets its class."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, trace)  # type: ignore[arg-type]  # passed on as it came
+        except TimeoutError:
+            raise PollTimeout(f"no complete answer within {self._seconds:g} s") from None
+        if isinstance(error, Exception) and not isinstance(error, PollError):
+            raise InternalFault(f"{type(error).__name__} while fetching: {printable(str(error))}") from error
+
+
+def outcome_error(result: FetchResult) -> PollError | None:
+    """What a reply means for a poll: None for a document (200, 203) or "not modified" (304), else the error."""
+    status = result.status
+    if status in WITH_BODY or status == 304:
+        return None
+    if status in (401, 403, 407):
+        return AuthRequired(f"the server answered {status}: it wants credentials or does not want us")
+    if status == 410:
+        return Gone("the server answered 410: the feed is gone for good")
+    retry_after = result.header("retry-after")
+    if status == 429 or (status == 503 and retry_after is not None):
+        wait = f", Retry-After {printable(retry_after, 40)}" if retry_after else ""
+        return RateLimited(f"the server answered {status}: too many requests{wait}")
+    return HttpFailed(f"the server answered {status}, which carries no feed")
+
+
+def default_context() -> ssl.SSLContext:
+    """Certificates checked against certifi's roots and the system's; TLS 1.2 at least; HTTP/1.1 only."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _location(response: httpx.Response, target: Target) -> str:
+    """Where a redirect points, absolute. Raises RedirectFailed."""
+    values = {value for name, value in response.headers.raw if name == b"location"}
+    if len(values) != 1 or not (value := values.pop().strip()):
+        raise RedirectFailed(f"status {response.status_code} without one Location")
+    try:
+        text = value.decode("utf-8")  # RFC 9110 wants ASCII; servers send what is in their database
+    except UnicodeDecodeError:
+        text = value.decode("latin-1")
+    try:
+        return urljoin(target.url, text)
+    except ValueError:
+        raise RedirectFailed(
+            f"status {response.status_code} points to an unusable address: {printable(text)}"
+        ) from None
+
+
+def _own_headers(headers: Headers, auth: Auth | None) -> Headers:
+    """A source's headers with names in lower case, and its credentials. Raises BadUrl for what HTTP cannot carry."""
+    own = []
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise BadUrl(f"the header {printable(name)} of this source cannot be sent; correct headers: in feeds.yaml")
+        if name.lower() not in OURS:
+            own.append((name.lower(), value.strip()))
+    if auth is not None:
+        own = [pair for pair in own if pair[0] != "authorization"] + [("authorization", _credentials(auth))]
+    return own
+
+
+def _credentials(auth: Auth) -> str:
+    """Value of the Authorization header; the secret is read now and kept nowhere. Raises AuthRequired."""
+    secret = os.environ.get(auth.env, "")
+    if not secret or not _VALUE.fullmatch(secret):
+        raise AuthRequired(f"the environment variable {auth.env} is empty or holds a control character")
+    if auth.scheme == "basic":
+        return "Basic " + base64.b64encode(secret.encode()).decode("ascii")
+    return f"Bearer {secret}"
+
+
+def _to_bytes(value: str) -> bytes:
+    """Header values come in as latin-1 and go out byte for byte; only an editor's own can hold anything else."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace")
+
+
+def _plain(url: str, allow: tuple[object, ...]) -> str | None:
+    """The plain spelling of a remembered address, None for one that is no longer acceptable."""
+    try:
+        return judge_url(url, allow).url  # type: ignore[arg-type]
+    except PollError:
+        return None
+
+
+def _received(response: httpx.Response) -> int:
+    exchange: Exchange = response.extensions["exchange"]
+    return exchange.received

@@ -1,0 +1,349 @@
+"""One request and one reply over one connection to a judged address.
+
+    GuardedTransport.handle_async_request   resolve once → judge every answer → connect to a literal → write
+    Exchange                                bytes → llhttp → head, then pieces of the body; every cap is kept here
+
+The connection is made for the request and ends with it: nothing idle is kept, nothing is reused, so that bytes after
+the end of a reply can never be taken for another reply.
+
+Measured with 50 polls at a time on loopback, CPU of the client for one reply of 2 KB, asyncio / uvloop: this 0.17 /
+0.10 ms, httpcore with a pool of its own for each request 0.67 / 0.60 ms, an httpx client for each 0.84 / 0.75 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import httptools
+import httpx
+
+from ketfeed.errors import (
+    BlockedAddress,
+    ConnectionFailed,
+    DnsFailed,
+    PollError,
+    PollTimeout,
+    ProtocolFailed,
+    TlsFailed,
+    TooLarge,
+    Truncated,
+)
+from ketfeed.net.guard import Networks, Target, judge_address, printable
+from ketfeed.net.proxy import Proxy
+from ketfeed.net.resolve import Resolver
+
+MAX_INTERIM = 20  # 1xx replies before the real one; servers send none or one
+MAX_ATTEMPTS = 4  # addresses tried; more would only spend the deadline
+HIGH_WATER = 256 * 1024  # bytes held for a slow reader before the socket is left alone
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one exchange."""
+
+    connect: float  # seconds for all attempts to connect, TLS included
+    headers: int  # bytes of all header blocks and trailers
+    wire: int  # bytes of the body before decoding
+
+
+class Exchange(asyncio.Protocol):
+    """Writes one request and reads one reply; ``head()``, then ``pieces()``."""
+
+    def __init__(self, request: bytes, limits: Limits) -> None:
+        loop = asyncio.get_running_loop()
+        self.received = 0  # bytes, all of it
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._request = request
+        self._limits = limits
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)  # RFC 9112 section 2.2 allows it
+        self._transport: asyncio.Transport | None = None
+        self._head: asyncio.Future[None] = loop.create_future()
+        self._more: asyncio.Future[None] | None = None
+        self._error: PollError | None = None
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._body_size = 0
+        self._head_size = 0
+        self._interim = 0
+        self._headed = False
+        self._ended = False
+        self._until_close = False
+
+    # ------------------------------------------------------------ the reader's side
+
+    async def head(self) -> None:
+        """Wait until status and headers are there."""
+        await self._head
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body in pieces, without transfer coding; raises what ended it early."""
+        while True:
+            while self._pieces:
+                pieces, self._pieces, self._held = self._pieces, [], 0
+                if self._transport is not None and not self._ended:
+                    self._transport.resume_reading()
+                for piece in pieces:
+                    yield piece
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return
+            self._more = asyncio.get_running_loop().create_future()
+            await self._more
+
+    def close(self) -> None:
+        """Drop the connection at once, whatever has been read."""
+        self._ended = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ------------------------------------------------------------ the connection's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self.received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(ProtocolFailed("the server wants to switch to another protocol"))
+        except httptools.HttpParserError as error:
+            self._fail(ProtocolFailed(f"the reply is not HTTP/1.1 ({printable(str(error))})"))
+        if not self._headed and self.received > self._limits.headers:
+            self._fail(TooLarge(f"the header block passes {self._limits.headers} bytes"))
+        elif self.received > self._limits.headers + self._limits.wire:
+            self._fail(TooLarge(f"the reply passes {self._limits.wire} bytes on the wire"))
+        elif self._held > HIGH_WATER and self._transport is not None and not self._ended:
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._ended:
+            self._wake()
+        elif not self._headed:
+            if isinstance(exc, ssl.SSLError):
+                self._fail(TlsFailed(f"the encrypted connection failed ({exc.reason or 'no reason given'})"))
+            elif self.received and exc is None:
+                self._fail(ProtocolFailed("the connection ended inside the header block"))
+            else:
+                reason = "reset" if exc else "closed"
+                self._fail(ConnectionFailed(f"the connection was {reason} before an answer"))
+        elif self._until_close and exc is None:
+            self._end()
+        else:
+            self._fail(Truncated(f"the body ended early, after {self._body_size} bytes"))
+
+    # ------------------------------------------------------------ the parser's side
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_size += len(name) + len(value) + 4
+        if self._head_size > self._limits.headers:
+            self._fail(TooLarge(f"the header block passes {self._limits.headers} bytes"))
+        elif not self._headed:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._headed or self._ended:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:
+            self._interim += 1
+            self.headers.clear()
+            if self._interim > MAX_INTERIM:
+                self._fail(ProtocolFailed(f"more than {MAX_INTERIM} interim replies"))
+            return
+        self.status = status
+        self._headed = True
+        fault = self._framing_fault()
+        if fault:
+            self._fail(ProtocolFailed(fault))
+        elif not self._head.done():
+            self._head.set_result(None)
+
+    def on_body(self, piece: bytes) -> None:
+        if self._ended:
+            return
+        self._body_size += len(piece)
+        if self._body_size > self._limits.wire:
+            self._fail(TooLarge(f"the body passes {self._limits.wire} bytes on the wire"))
+            return
+        self._pieces.append(piece)
+        self._held += len(piece)
+        self._wake()
+
+    def on_message_complete(self) -> None:
+        if self._headed and not self._ended:
+            self._end()
+
+    # ------------------------------------------------------------ inside
+
+    def _framing_fault(self) -> str:
+        """What is wrong with the length of the body (RFC 9112 section 6.3), or an empty string; llhttp checks more."""
+        version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            return f"HTTP/{version} was answered to an HTTP/1.1 request"
+        if self.status < 100:
+            return f"status {self.status} is below 100"
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if lengths and codings:
+            return "both Content-Length and Transfer-Encoding are given"
+        if codings and codings != [b"chunked"]:
+            return "the transfer coding is not chunked"
+        self._until_close = not lengths and not codings
+        if lengths and int(lengths[0]) > self._limits.wire:
+            self._fail(TooLarge(f"a body of {int(lengths[0])} bytes is announced, the limit is {self._limits.wire}"))
+        return ""
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _fail(self, error: PollError) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._error = error
+        if not self._head.done():
+            self._head.set_exception(error)
+        self._wake()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Sends a request whose ``extensions["target"]`` was judged by guard.judge_url, to an address judged here.
+
+    ``allow`` are the operator's exceptions. There is no other way out: no environment proxy, no unix socket, no
+    second lookup between judging and connecting.
+    """
+
+    def __init__(
+        self, resolver: Resolver, limits: Limits, *, context: ssl.SSLContext, allow: Networks, proxy: Proxy | None
+    ) -> None:
+        self._resolver = resolver
+        self._limits = limits
+        self._context = context
+        self._allow = allow
+        self._proxy = proxy
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises PollError. The response must be closed; its stream is the body before content decoding."""
+        target: Target = request.extensions["target"]
+        addresses = await self._judged_addresses(target)
+        exchange = await self._connect(target, addresses, _serialise(request, target))
+        try:
+            await exchange.head()
+        except BaseException:
+            exchange.close()
+            raise
+        return httpx.Response(
+            exchange.status,
+            headers=exchange.headers,
+            stream=_Body(exchange),
+            extensions={"exchange": exchange},
+        )
+
+    async def _judged_addresses(self, target: Target) -> Sequence[str]:
+        """Where the host is, looked up once; refused as a whole when one answer is denied."""
+        if target.literal:
+            addresses: Sequence[str] = (target.host,)
+        else:
+            addresses = await self._resolver.resolve(target.host, target.port)
+        if not addresses:
+            raise DnsFailed(f"{target.host} has no address")
+        for address in addresses:
+            try:
+                judge_address(address, self._allow)
+            except BlockedAddress as error:
+                raise BlockedAddress(f"{target.host}: {error}") from None
+        return addresses[:MAX_ATTEMPTS]
+
+    async def _connect(self, target: Target, addresses: Sequence[str], request: bytes) -> Exchange:
+        """The first address that answers; the time to connect is shared out among those not yet tried."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._limits.connect
+        failure: PollError = ConnectionFailed(f"{target.host} could not be reached")
+        for index, address in enumerate(addresses):
+            share = max(ends - loop.time(), 0.01) / (len(addresses) - index)
+            limit = asyncio.timeout(share)
+            try:
+                async with limit:
+                    return await self._open(target, address, request)
+            except TimeoutError:
+                if not limit.expired():
+                    failure = ConnectionFailed(f"{target.host} could not be reached (the system gave up)")
+                else:
+                    failure = PollTimeout(f"no connection to {target.host} within {self._limits.connect:g} s")
+            except ssl.SSLError as error:
+                raise TlsFailed(f"{target.host}: {_tls_reason(error)}") from error
+            except OSError as error:
+                failure = ConnectionFailed(
+                    f"{target.host} could not be reached ({error.strerror or 'connection reset'})"
+                )
+        raise failure
+
+    async def _open(self, target: Target, address: str, request: bytes) -> Exchange:
+        loop = asyncio.get_running_loop()
+        context = self._context if target.scheme == "https" else None
+        name = target.host if context else None
+        if self._proxy is not None:
+            sock = await self._proxy.tunnel(address, target.port)
+            with contextlib.ExitStack() as undo:
+                undo.callback(sock.close)
+                _, exchange = await loop.create_connection(
+                    lambda: Exchange(request, self._limits), sock=sock, ssl=context, server_hostname=name
+                )
+                undo.pop_all()
+            return exchange
+        _, exchange = await loop.create_connection(
+            lambda: Exchange(request, self._limits),
+            address,
+            target.port,
+            ssl=context,
+            server_hostname=name,
+            flags=socket.AI_NUMERICHOST,
+        )
+        return exchange
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._exchange.pieces()
+
+    async def aclose(self) -> None:
+        self._exchange.close()
+
+
+def _serialise(request: httpx.Request, target: Target) -> bytes:
+    """The request as it goes out. Host and request target come from what was judged, not from a second reading."""
+    lines = [f"{request.method} {target.path} HTTP/1.1\r\nHost: {target.authority}".encode("ascii")]
+    lines += [
+        name + b": " + value for name, value in request.headers.raw if name.lower() not in (b"host", b"connection")
+    ]
+    content = request.content if request.method == "POST" else b""
+    return b"\r\n".join([*lines, b"Connection: close", b"", content])
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not acceptable: {printable(error.verify_message)}"
+    return f"the encrypted connection failed ({printable(error.reason or 'no reason given')})"
