@@ -16,7 +16,9 @@ import base64
 import os
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Self
 from urllib.parse import urljoin
 
 import certifi
@@ -66,6 +68,8 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 Headers = Sequence[tuple[str, str]]
+Turn = Callable[[str], AbstractAsyncContextManager[None]]
+"""Politeness from outside: entered with the host before a request to it, left when its reply has been read."""
 
 
 class Client:
@@ -103,29 +107,30 @@ class Client:
         auth: Auth | None = None,
         accept: str = FEED_ACCEPT,
         deadline: float | None = None,
+        turn: Turn | None = None,
     ) -> FetchResult:
         """Ask for a document, following redirects.
 
         ``validators`` are sent to the address they came from (``Validators.url``, the final one), as they are.
-        ``headers`` and ``auth`` are the source's own. ``deadline`` in seconds replaces the setting. Any HTTP reply is
-        a result, also 304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
+        ``headers`` and ``auth`` are the source's own. ``deadline`` in seconds replaces the setting. ``turn`` is entered
+        around every hop with its host; waiting there counts neither for the deadline nor in ``seconds``. Any HTTP reply
+        is a result, also 304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
         """
-        async with _Bounded(deadline or self._settings.deadline):
+        async with _Bounded(deadline or self._settings.deadline) as bound:
             own = _own_headers(headers, auth)
-            return await self._follow(url, accept, own, validators)
+            return await self._follow(url, accept, own, validators, turn, bound)
 
     async def post(
         self, url: str, *, body: bytes, content_type: str, headers: Headers = (), deadline: float | None = None
     ) -> FetchResult:
         """Send a body to a hub or webhook. A redirect is a result like any other; the reply's body is not read."""
-        async with _Bounded(deadline or self._settings.deadline):
-            started = asyncio.get_running_loop().time()
+        async with _Bounded(deadline or self._settings.deadline) as bound:
             target = judge_url(url, self._allow)
             sent = [("user-agent", self._user_agent), ("accept", "*/*"), ("accept-encoding", ACCEPT_ENCODING)]
             sent += [("content-type", content_type), *_own_headers(headers, None)]
             response = await self._send("POST", target, sent, body)
             try:
-                return self._result(url, target, response, b"", _received(response), started, ())
+                return self._result(url, target, response, b"", _received(response), bound.spent(), ())
             finally:
                 await response.aclose()
 
@@ -133,24 +138,31 @@ class Client:
         """Nothing is kept between calls; here so that callers need not know."""
         await self._transport.aclose()
 
-    async def _follow(self, url: str, accept: str, own: Headers, validators: Validators | None) -> FetchResult:
-        started = asyncio.get_running_loop().time()
+    async def _follow(
+        self,
+        url: str,
+        accept: str,
+        own: Headers,
+        validators: Validators | None,
+        turn: Turn | None,
+        bound: _Bounded,
+    ) -> FetchResult:
         target = first = judge_url(url, self._allow)
         hops: list[Redirect] = []
         wire = 0
         while True:
             sent, conditional = self._headers_for(target, first, accept, own, validators)
-            response = await self._send("GET", target, sent)
-            try:
-                if response.status_code not in REDIRECTS:
-                    body = await self._read(response) if response.status_code in WITH_BODY else b""
-                    wire += _received(response)
-                    return self._result(url, target, response, body, wire, started, hops, conditional=conditional)
-                wire += _received(response)
-                location = _location(response, target)
-            finally:
-                await response.aclose()
-            hops.append(Redirect(target.url, response.status_code, location))
+            async with bound.turn(turn, target.host):
+                response = await self._send("GET", target, sent)
+                try:
+                    status = response.status_code
+                    body = await self._read(response) if status in WITH_BODY else b""
+                finally:
+                    await response.aclose()
+            wire += _received(response)
+            if status not in REDIRECTS:
+                return self._result(url, target, response, body, wire, bound.spent(), hops, conditional=conditional)
+            hops.append(Redirect(target.url, status, _location(response, target)))
             target = self._judge_hop(hops)
 
     def _judge_hop(self, hops: Sequence[Redirect]) -> Target:
@@ -208,7 +220,7 @@ class Client:
         response: httpx.Response,
         body: bytes,
         wire: int,
-        started: float,
+        seconds: float,
         hops: Sequence[Redirect],
         *,
         conditional: bool = False,
@@ -220,7 +232,7 @@ class Client:
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw),
             body=body,
             wire_bytes=wire,
-            seconds=asyncio.get_running_loop().time() - started,
+            seconds=seconds,
             redirects=tuple(hops),
             conditional=conditional,
         )
@@ -232,9 +244,12 @@ class _Bounded:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._limit = asyncio.timeout(seconds)
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         await self._limit.__aenter__()
+        return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
@@ -243,6 +258,23 @@ class _Bounded:
             raise PollTimeout(f"no complete answer within {self._seconds:g} s") from None
         if isinstance(error, Exception) and not isinstance(error, PollError):
             raise InternalFault(f"{type(error).__name__} while fetching: {printable(str(error))}") from error
+
+    def spent(self) -> float:
+        """Seconds since the start, without those spent waiting for a turn."""
+        return self._loop.time() - self._started
+
+    @asynccontextmanager
+    async def turn(self, turn: Turn | None, host: str) -> AsyncIterator[None]:
+        """Hold the host's turn; the clock stands still while waiting for it."""
+        if turn is None:
+            yield
+            return
+        spent = self.spent()
+        self._limit.reschedule(None)
+        async with turn(host):
+            self._started = self._loop.time() - spent
+            self._limit.reschedule(self._started + self._seconds)
+            yield
 
 
 def outcome_error(result: FetchResult) -> PollError | None:
