@@ -1,0 +1,15 @@
+"""For every test: the network is a loopback interface and nothing else, wherever the system permits it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.isolation import is_isolated, isolate
+
+REASON = isolate()
+
+
+@pytest.fixture
+def only_loopback() -> None:
+    """Refuse to run a test where a packet could leave the machine."""
+    if not is_isolated():
+        pytest.skip(f"refused: {REASON}")
