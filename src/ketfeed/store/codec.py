@@ -1,0 +1,345 @@
+"""Model values to columns and back; pure, and the only place that knows how a value is spelt in the database."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
+from hashlib import blake2b
+from html import unescape
+from typing import Any, cast
+
+from ketfeed.model import (
+    Auth,
+    Category,
+    Enclosure,
+    Entry,
+    EntryKind,
+    Image,
+    PageRule,
+    Person,
+    Poll,
+    RawText,
+    Reason,
+    SitemapRule,
+    Source,
+    SourceState,
+    Tagging,
+    TopicMatch,
+    Validators,
+)
+from ketfeed.store.engine import from_us, from_us_or_none, to_us, to_us_or_none
+
+Row = Mapping[Any, Any]
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TAG = re.compile(r"<[^>]*>")
+_SPACE = re.compile(r"\s+")
+
+
+def dump(value: object) -> str:
+    """Compact JSON with characters as they are."""
+    return _dump(value)
+
+
+def key64(text: str) -> int:
+    """A signed 64-bit hash of a text: what a database indexes best."""
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def clean(text: str) -> str:
+    """Half of a surrogate pair cannot be written in UTF-8 and a zero ends a string in C: both become U+FFFD."""
+    if text.isascii():
+        return text if "\0" not in text else text.replace("\0", "�")
+    return _SURROGATE.sub("�", text).replace("\0", "�")
+
+
+def plain(html: str) -> str:
+    """The words of safe HTML, for the search index: ``<p>A&amp;B</p>`` → ``A&B``."""
+    if "<" in html:
+        html = _TAG.sub(" ", html)
+    if "&" in html:
+        html = unescape(html)
+    return _SPACE.sub(" ", html).strip()
+
+
+# ---------------------------------------------------------------- entries
+
+
+def entry_columns(entry: Entry) -> dict[str, Any]:
+    """The columns that come from the document alone, ``content_hash`` and ``same_key`` included."""
+    summary_text = plain(entry.summary) if entry.summary else ""
+    if summary_text and summary_text in entry.text:
+        summary_text = ""  # one copy of the words is enough for the index
+    raw = None
+    if entry.raw_title or entry.raw_summary or entry.raw_content:
+        raw = _dump([_raw(entry.raw_title), _raw(entry.raw_summary), _raw(entry.raw_content)])
+    columns: dict[str, Any] = {
+        "raw_id": clean(entry.raw_id),
+        "same_key": same_key(entry),
+        "published": to_us_or_none(entry.published),
+        "updated": to_us_or_none(entry.updated),
+        "language": entry.language,
+        "title": clean(entry.title),
+        "link": entry.link and clean(entry.link),
+        "canonical_link": entry.canonical_link and clean(entry.canonical_link),
+        "excerpt": clean(entry.excerpt),
+        "data": clean(_dump(_rare(entry))),
+        "names": clean(", ".join(person.name for person in entry.authors)) if entry.authors else "",
+        "summary": clean(entry.summary),
+        "summary_text": clean(summary_text),
+        "text": clean(entry.text),
+        "content": clean(entry.content),
+        "raw": raw and clean(raw),
+    }
+    columns["content_hash"] = content_hash(entry, columns)
+    return columns
+
+
+def _raw(value: RawText | None) -> list[str | None] | None:
+    return None if value is None else [value.value, value.type, value.base]
+
+
+def _rare(entry: Entry) -> dict[str, Any]:
+    """The rarer fields, only those that say something."""
+    rare: dict[str, Any] = {}
+    if entry.link_is_redirect:
+        rare["link_is_redirect"] = True
+    if entry.authors:
+        rare["authors"] = [[person.name, person.uri, person.email] for person in entry.authors]
+    if entry.categories:
+        rare["categories"] = [[category.term, category.scheme, category.label] for category in entry.categories]
+    if entry.enclosures:
+        rare["enclosures"] = [[one.url, one.type, one.length] for one in entry.enclosures]
+    if entry.image:
+        rare["image"] = [entry.image.url, entry.image.alt]
+    for name in ("comments_link", "comments_count", "rights"):
+        value = getattr(entry, name)
+        if value is not None:
+            rare[name] = value
+    if entry.identifiers:
+        rare["identifiers"] = entry.identifiers
+    if entry.notes:
+        rare["notes"] = entry.notes
+    return rare
+
+
+def content_hash(entry: Entry, columns: Row) -> bytes:
+    """A fingerprint of everything an editor or a subscriber would call a change of the entry.
+
+    Left out: the number of comments, which moves with every visit, and the notes about repairs, which are about our
+    reading and not about the document.
+    """
+    digest = blake2b(digest_size=16)
+    data = columns["data"]
+    if entry.comments_count is not None or entry.notes:
+        data = clean(_dump(_rare(replace(entry, comments_count=None, notes=()))))
+    names = ("published", "updated", "language", "title", "link", "summary", "text", "content", "raw")
+    digest.update("\0".join([str(columns[name]) for name in names]).encode())
+    digest.update(data.encode())
+    return digest.digest()
+
+
+def same_key(entry: Entry) -> int | None:
+    """What an entry keeps when its publisher gives everything new ids: link and title. None without a link.
+
+    An entry without a title adds its excerpt: many notes of a day may point at one page.
+    """
+    link = entry.canonical_link or entry.link
+    if not link:
+        return None
+    return key64(f"{link}\n{entry.title or entry.excerpt}")
+
+
+def entry_from(row: Row, source_id: str) -> Entry:
+    """The inverse of ``entry_columns``."""
+    data = json.loads(row["data"])
+    raw = json.loads(row["raw"]) if row["raw"] else (None, None, None)
+    image = data.get("image")
+    return Entry(
+        id=row["id"],
+        source_id=source_id,
+        raw_id=row["raw_id"],
+        title=row["title"],
+        link=row["link"],
+        canonical_link=row["canonical_link"],
+        link_is_redirect=data.get("link_is_redirect", False),
+        summary=row["summary"],
+        content=row["content"],
+        excerpt=row["excerpt"],
+        text=row["text"],
+        authors=tuple(Person(*one) for one in data.get("authors", ())),
+        published=from_us_or_none(row["published"]),
+        updated=from_us_or_none(row["updated"]),
+        categories=tuple(Category(*one) for one in data.get("categories", ())),
+        enclosures=tuple(Enclosure(*one) for one in data.get("enclosures", ())),
+        image=Image(*image) if image else None,
+        language=row["language"],
+        comments_link=data.get("comments_link"),
+        comments_count=data.get("comments_count"),
+        rights=data.get("rights"),
+        identifiers=tuple(data.get("identifiers", ())),
+        notes=tuple(data.get("notes", ())),
+        raw_title=RawText(*raw[0]) if raw[0] else None,
+        raw_summary=RawText(*raw[1]) if raw[1] else None,
+        raw_content=RawText(*raw[2]) if raw[2] else None,
+    )
+
+
+# ---------------------------------------------------------------- taggings
+
+
+def reasons_text(reasons: Iterable[Reason]) -> str:
+    return clean(_dump([(one.term, one.field, one.start, one.text, one.weight) for one in reasons]))
+
+
+def reasons_from(text: str) -> tuple[Reason, ...]:
+    return tuple(Reason(*one) for one in json.loads(text))
+
+
+def tagging_text(tagging: Tagging) -> str:
+    """A tagging without its matches and without what has a column of its own, as JSON."""
+    said: dict[str, Any] = {}
+    if tagging.relevance_reasons:
+        said["relevance"] = [
+            (one.term, one.field, one.start, one.text, one.weight) for one in tagging.relevance_reasons
+        ]
+    if tagging.kind_reasons:
+        said["kind"] = tagging.kind_reasons
+    if tagging.identifiers:
+        said["identifiers"] = tagging.identifiers
+    if tagging.facts:
+        said["facts"] = tagging.facts
+    return clean(_dump(said))
+
+
+def tagging_from(row: Row, matches: Iterable[Row]) -> Tagging:
+    """A tagging from an entry's row and its rows of ``match``."""
+    said = json.loads(row["tagging"])
+    ordered = sorted(matches, key=lambda match: int(match["position"]))
+    return Tagging(
+        matches=tuple(
+            TopicMatch(topic=match["topic"], reasons=reasons_from(match["reasons"]), score=match["score"])
+            for match in ordered
+        ),
+        relevant=bool(row["relevant"]),
+        relevance_reasons=tuple(Reason(*one) for one in said.get("relevance", ())),
+        kind=cast("EntryKind", row["kind"]),
+        kind_reasons=tuple(said.get("kind", ())),
+        identifiers=tuple(said.get("identifiers", ())),
+        facts=tuple((name, value) for name, value in said.get("facts", ())),
+    )
+
+
+def match_columns(number: int, tagging: Tagging) -> list[dict[str, Any]]:
+    """Rows of ``match`` for one entry."""
+    return [
+        {"entry": number, "topic": one.topic, "position": at, "score": one.score, "reasons": reasons_text(one.reasons)}
+        for at, one in enumerate(tagging.matches)
+    ]
+
+
+# ---------------------------------------------------------------- sources and polls
+
+
+def source_text(source: Source) -> str:
+    """A source as JSON."""
+    return _dump(asdict(source))
+
+
+def source_from(text: str) -> Source:
+    """The inverse of ``source_text``; a field that a later ketfeed dropped is ignored."""
+    said = json.loads(text)
+    known = {one.name for one in fields(Source)}
+    said = {name: value for name, value in said.items() if name in known}
+    said["topics"] = tuple(said.get("topics", ()))
+    said["headers"] = tuple((name, value) for name, value in said.get("headers", ()))
+    said["auth"] = Auth(**said["auth"]) if said.get("auth") else None
+    said["page"] = PageRule(**said.get("page", {}))
+    said["sitemap"] = SitemapRule(**said.get("sitemap", {}))
+    return Source(**said)
+
+
+_STATE_TIMES = frozenset(one.name for one in fields(SourceState) if "datetime" in str(one.type))
+_STATE_TUPLES = frozenset(one.name for one in fields(SourceState) if str(one.type).startswith("tuple"))
+_STATE_ELSEWHERE = frozenset({"source_id", "active", "validators"})
+_STATE_COLUMNS = (
+    "url", "paused", "gone", "body_hash", "entries_hash", "next_poll_at", "next_poll_reason", "last_poll_at",
+    "last_ok_at", "last_full_at", "last_outcome", "last_http_status", "last_error", "last_bytes", "last_seconds",
+    "last_new", "last_updated", "last_unchanged", "failures", "entries", "health", "health_since", "moved_to",
+    "moved_since", "moved_days", "newest_at",
+)  # fmt: skip
+_STATE_LEARNT = tuple(
+    one.name for one in fields(SourceState) if one.name not in _STATE_COLUMNS and one.name not in _STATE_ELSEWHERE
+)
+"""Fields of SourceState without a column: kept as JSON, so that what polling learns may grow without a migration."""
+_LEARNT_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(SourceState)}
+
+
+def state_columns(state: SourceState) -> dict[str, Any]:
+    """All columns of ``source_state`` except the source's number."""
+    columns: dict[str, Any] = {name: getattr(state, name) for name in _STATE_COLUMNS}
+    for name in _STATE_TIMES:
+        if columns.get(name) is not None:
+            columns[name] = to_us(columns[name])
+    validators = state.validators
+    columns["validators_url"] = validators.url if validators else None
+    columns["etag"] = validators.etag if validators else None
+    columns["last_modified"] = validators.last_modified if validators else None
+    if columns["last_error"]:
+        columns["last_error"] = clean(columns["last_error"])
+    columns["learnt"] = _learnt(state)
+    return columns
+
+
+def _learnt(state: SourceState) -> str:
+    said: dict[str, Any] = {}
+    for name in _STATE_LEARNT:
+        value = getattr(state, name)
+        if value != _LEARNT_DEFAULTS[name]:
+            said[name] = to_us(value) if name in _STATE_TIMES else value
+    return _dump(said) if said else "{}"
+
+
+def state_from(row: Row, source_id: str, active: bool) -> SourceState:
+    """The inverse of ``state_columns``."""
+    said: dict[str, Any] = {name: row[name] for name in _STATE_COLUMNS}
+    if row["learnt"] != "{}":
+        said.update((name, value) for name, value in json.loads(row["learnt"]).items() if name in _STATE_LEARNT)
+    for name in _STATE_TIMES:
+        if said.get(name) is not None:
+            said[name] = from_us(said[name])
+    for name in _STATE_TUPLES:
+        if name in said:
+            said[name] = tuple(said[name])
+    said["paused"], said["gone"] = bool(said["paused"]), bool(said["gone"])
+    validators = None
+    if row["validators_url"] is not None:
+        validators = Validators(row["validators_url"], row["etag"], row["last_modified"])
+    return SourceState(source_id=source_id, active=active, validators=validators, **said)
+
+
+def poll_columns(poll: Poll, number: int) -> dict[str, Any]:
+    """A row of ``poll``."""
+    return {
+        "source": number,
+        "started_at": to_us(poll.started_at),
+        "url": clean(poll.url),
+        "outcome": poll.outcome,
+        "http_status": poll.http_status,
+        "error": poll.error and clean(poll.error),
+        "bytes": poll.bytes,
+        "seconds": poll.seconds,
+        "new": poll.new,
+        "updated": poll.updated,
+        "unchanged": poll.unchanged,
+    }
+
+
+def poll_from(row: Row, source_id: str) -> Poll:
+    """The inverse of ``poll_columns``."""
+    names = ("url", "outcome", "http_status", "error", "bytes", "seconds", "new", "updated", "unchanged")
+    return Poll(source_id=source_id, started_at=from_us(row["started_at"]), **{name: row[name] for name in names})

@@ -1,0 +1,161 @@
+"""Entries: saving what polls brought, reading back what feeds and pages show."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from ketfeed.errors import StorageFailed, StoreError
+from ketfeed.model import FeedQuery
+from ketfeed.store import fulltext, saving
+from ketfeed.store.engine import Database, from_us
+from ketfeed.store.reading import read_entries
+from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, StoredEntry
+from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING, SPLIT_STORY
+from ketfeed.store.selecting import plan, select_numbers, source_numbers
+
+
+class Entries:
+    """Part of Store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save_polls(self, batch: Sequence[PollWrite]) -> list[PollCounts]:
+        """Store what some polls brought, in one transaction; one PollCounts per poll, in the order given.
+
+        A poll whose content cannot be stored has ``error`` set and is recorded with the outcome ``storage``; its
+        entries, validators and hashes stay as they were and the other polls are stored. Raises StorageFailed when the
+        database itself refuses (locked, disk full): then nothing of the batch is stored.
+        """
+        if not batch:
+            return []
+        try:
+            with self._database.write() as connection:
+                return saving.save(connection, batch)
+        except StoreError as error:
+            raise StorageFailed(str(error)) from error
+
+    def get(self, entry: str) -> StoredEntry:
+        """An entry by its id or the beginning of it (at least 4 characters).
+
+        Raises StoreError, a sentence, when there is none or more than one.
+        """
+        with self._database.read() as connection:
+            return read_entries(connection, [find_number(connection, entry)])[0]
+
+    def find(self, entry_id: str) -> StoredEntry | None:
+        """An entry by its full id; None when it is not here."""
+        with self._database.read() as connection:
+            found = select(ENTRY.c.number).where(ENTRY.c.id == entry_id)
+            number = connection.execute(found).scalar_one_or_none()
+            return None if number is None else read_entries(connection, [number])[0]
+
+    def select(
+        self,
+        query: FeedQuery,
+        *,
+        max_per_source: int | None = 15,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[StoredEntry]:
+        """A feed's entries: public ones, one per story, newest first by sort date, at most ``query.limit``.
+
+        ``max_per_source`` None or a query for one source: no cap. ``since``: from this sort date on; ``until``: before
+        it. The sort date of a story is its earliest member's.
+        """
+        cap = None if len(query.sources) == 1 else max_per_source
+        with self._database.read() as connection:
+            numbers = select_numbers(connection, query, max_per_source=cap, since=since, until=until)
+            return read_entries(connection, numbers)
+
+    def story(self, story: str) -> list[StoredEntry]:
+        """The visible members of a story, the primary first, by the story's id or any member's; empty if unknown."""
+        with self._database.read() as connection:
+            found = find_story(connection, story)
+            if found is None:
+                return []
+            members = connection.execute(select(ENTRY.c.number).where(ENTRY.c.story == found)).scalars().all()
+            entries = [one for one in read_entries(connection, members) if one.visible]
+        return sorted(entries, key=lambda one: (not one.primary, one.sort_at, one.number))
+
+    def search(self, words: str, limit: int = 20, *, public: bool = False) -> list[StoredEntry]:
+        """Entries that say the words, newest first; empty when nothing was asked. Never raises for what is typed.
+
+        ``public``: only entries that stand in feeds. See ``fulltext.understand`` for phrases, ``-word`` and ``begin*``.
+        """
+        asked = fulltext.understand(words)
+        if asked.empty:
+            return []
+        with self._database.read() as connection:
+            return read_entries(connection, fulltext.newest(connection, asked, limit, public))
+
+    def count(self) -> int:
+        """How many entries are stored, public or not."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(ENTRY)).scalar_one())
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many stories stand in feeds: ``{"all": {"": n}, "topic": {id: n}, "kind": {..}, "source": {id: n}}``."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(LISTING.c.feed, func.count()).group_by(LISTING.c.feed)).tuples().all()
+            names = {number: name for name, number in source_numbers(connection).items()}
+        found: dict[str, dict[str, int]] = defaultdict(dict, {"all": {"": 0}, "topic": {}, "kind": {}, "source": {}})
+        words = {"t": "topic", "k": "kind", "p": "pinned", "u": "untagged", "all": "all"}
+        for feed, number in rows:
+            head, _, rest = feed.partition(":")
+            if head == "s":
+                found["source"][names[int(rest)]] = number
+            else:
+                found[words[head]][rest] = number
+        return dict(found)
+
+    def feed_version(self, query: FeedQuery) -> FeedVersion | None:
+        """When a feed last showed something else; None for a query over more than one listing feed."""
+        with self._database.read() as connection:
+            feed = plan(query, source_numbers(connection)).single
+            if feed is None:
+                return None
+            row = connection.execute(select(FEED_VERSION).where(FEED_VERSION.c.feed == feed)).one_or_none()
+        return None if row is None else FeedVersion(version=row.version, changed_at=from_us(row.changed_at))
+
+    def feed_versions(self) -> dict[str, FeedVersion]:
+        """All listing feeds (``all``, ``t:TOPIC``, ``k:KIND``, ``s:NUMBER``, ``p``, ``u``) that ever had a place."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(FEED_VERSION)).all()
+        return {row.feed: FeedVersion(version=row.version, changed_at=from_us(row.changed_at)) for row in rows}
+
+
+def find_number(connection: Connection, entry: str) -> int:
+    """The number of an entry by id or beginning of an id. Raises StoreError."""
+    asked = entry.strip().lower().removeprefix("urn:uuid:")
+    if len(asked) < 4:
+        raise StoreError(f"{entry!r} is too short for an entry: give at least 4 characters of its id")
+    rows = connection.execute(
+        select(ENTRY.c.number, ENTRY.c.id)
+        .where(ENTRY.c.id >= asked, ENTRY.c.id < asked + "g")  # ids are hexadecimal and "-": "g" is past them all
+        .order_by(ENTRY.c.id)
+        .limit(3)
+    ).all()
+    if not rows:
+        raise StoreError(f"No entry's id begins with {entry!r}; `ketfeed search WORDS` shows ids")
+    if len(rows) > 1 and rows[0].id != asked:
+        raise StoreError(f"Several entries' ids begin with {entry!r}: {', '.join(row.id for row in rows)} ...")
+    return int(rows[0].number)
+
+
+def find_story(connection: Connection, story: str) -> int | None:
+    """The number of a story by its id or the id of any member; None when unknown."""
+    named = select(SPLIT_STORY.c.story).where(SPLIT_STORY.c.id == story)
+    number: int | None = connection.execute(named).scalar_one_or_none()
+    if number is not None:
+        return number
+    row = connection.execute(select(ENTRY.c.number, ENTRY.c.story).where(ENTRY.c.id == story)).one_or_none()
+    if row is None:
+        return None
+    # Its first entry's id names a story even after that entry was split off, as long as others are in it.
+    rest = connection.execute(select(ENTRY.c.number).where(ENTRY.c.story == row.number).limit(1)).first()
+    return int(row.number) if rest is not None else int(row.story)

@@ -1,0 +1,286 @@
+"""What the store remembers of sources: definition, state, polls, holds of hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from ketfeed.errors import StoreError, UsageError
+from ketfeed.model import Catalog, Poll, Source, SourceState
+from ketfeed.store.codec import poll_from, source_from, source_text, state_columns, state_from
+from ketfeed.store.engine import Database, from_us, to_us
+from ketfeed.store.meta import next_version, publish_version, upsert, write_meta
+from ketfeed.store.placing import relist
+from ketfeed.store.schema import ENTRY, HOST_HOLD, POLL, SOURCE, SOURCE_NAME, STATE
+
+DAY = timedelta(days=1)
+
+
+class Sources:
+    """Part of Store: the rows of sources."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sync(self, catalog: Catalog, now: datetime) -> bool:
+        """Take over what editors wrote: new sources, changed ones, and those that left the file.
+
+        A source that left is kept with its entries and published no more; one that comes back goes on where it was. A
+        changed address drops validators and hashes, because they belong to the old one. A resumed source is due at
+        once. Returns whether anything changed.
+        """
+        with self._database.write() as connection:
+            before = {row.id: row for row in connection.execute(select(SOURCE))}
+            number = max((row.number for row in before.values()), default=0)
+            names = dict(connection.execute(select(SOURCE_NAME.c.id, SOURCE_NAME.c.source)).tuples().all())
+            unlike: list[int] = []  # sources whose entries may be public now or not any more
+            changed = False
+            for position, source in enumerate(catalog.sources):
+                row = before.get(source.id)
+                values = {
+                    "id": source.id, "active": True, "position": position, "relevance": source.relevance,
+                    "priority": source.priority, "definition": source_text(source),
+                }  # fmt: skip
+                if row is None:
+                    number += 1
+                    salt = str(number) if names.get(source.id, number) != number else None
+                    connection.execute(insert(SOURCE), {"number": number, "salt": salt, **values})
+                    fresh = SourceState(
+                        source_id=source.id, url=source.url, paused=source.paused,
+                        next_poll_at=None if source.paused else now, next_poll_reason="new source", health_since=now,
+                    )  # fmt: skip
+                    connection.execute(insert(STATE), {"source": number, **state_columns(fresh)})
+                    connection.execute(
+                        upsert(connection, SOURCE_NAME, ["id"]),
+                        {"id": source.id, "source": number, "renamed_at": to_us(now)},
+                    )
+                    changed = True
+                    continue
+                if all(getattr(row, name) == value for name, value in values.items()):
+                    continue
+                changed = True
+                connection.execute(update(SOURCE).where(SOURCE.c.number == row.number).values(values))
+                public = ("active", "relevance", "priority")
+                if any(getattr(row, name) != values[name] for name in public):
+                    unlike.append(row.number)
+                self._follow(connection, row.number, source_from(row.definition), source, now)
+            stay = {source.id for source in catalog.sources}
+            left = [row.number for row in before.values() if row.active and row.id not in stay]
+            if left:
+                connection.execute(
+                    update(SOURCE).where(SOURCE.c.number == bindparam("left")).values(active=False),
+                    [{"left": one} for one in left],
+                )
+                changed = True
+            if write_meta(connection, "backfill", str(catalog.site.backfill)):
+                changed = True
+            if changed:
+                version = next_version(connection)
+                feeds: set[str] = set()
+                for one in [*unlike, *left]:
+                    stories = connection.execute(select(ENTRY.c.story).where(ENTRY.c.source == one).distinct())
+                    feeds |= relist(connection, set(stories.scalars()), version)
+                publish_version(connection, version, feeds, to_us(now))
+        return changed
+
+    def _follow(self, connection: Connection, number: int, old: Source, new: Source, now: datetime) -> None:
+        """Let the state follow a changed definition."""
+        row = connection.execute(select(STATE).where(STATE.c.source == number)).mappings().one()
+        state = before = state_from(row, new.id, active=True)
+        if new.url != state.url or new.type != old.type:
+            state = replace(
+                state, url=new.url, validators=None, body_hash=None, entries_hash=None, gone=False, failures=0,
+                moved_to=None, moved_since=None, moved_days=0, next_poll_at=now, next_poll_reason="new address",
+            )  # fmt: skip
+        elif (new.page, new.sitemap, new.type) != (old.page, old.sitemap, old.type):
+            # The same bytes read by other rules are another document.
+            state = replace(
+                state, validators=None, body_hash=None, entries_hash=None, next_poll_at=now, next_poll_reason="new rule"
+            )
+        if new.paused and not state.paused:
+            state = replace(state, paused=True, next_poll_at=None, next_poll_reason="paused by an editor")
+        elif state.paused and not new.paused:
+            state = replace(state, paused=False, gone=False, next_poll_at=now, next_poll_reason="resumed")
+        elif new.every != old.every and state.next_poll_at is not None:
+            state = replace(state, next_poll_at=now, next_poll_reason="new interval")
+        if state.next_poll_at is None and not state.paused and not state.gone:
+            state = replace(state, next_poll_at=now, next_poll_reason="back in the file")
+        if state != before:
+            _write_state(connection, number, state)
+
+    # ------------------------------------------------------------ asking
+
+    def states(self, *, active_only: bool = True) -> list[SourceState]:
+        """All sources in file order; those that left the file after them when asked for."""
+        question = _STATES.order_by(SOURCE.c.active.desc(), SOURCE.c.position, SOURCE.c.number)
+        if active_only:
+            question = question.where(SOURCE.c.active)
+        with self._database.read() as connection:
+            rows = connection.execute(question).mappings().all()
+        return [state_from(row, row["id"], bool(row["active"])) for row in rows]
+
+    def state(self, source_id: str) -> SourceState | None:
+        """One source, also one that left the file; None when it was never there."""
+        with self._database.read() as connection:
+            row = connection.execute(_STATES.where(SOURCE.c.id == source_id)).mappings().one_or_none()
+        return None if row is None else state_from(row, row["id"], bool(row["active"]))
+
+    def definition(self, source_id: str) -> Source | None:
+        """A source as the file last had it; None when it was never there."""
+        with self._database.read() as connection:
+            text = connection.execute(select(SOURCE.c.definition).where(SOURCE.c.id == source_id)).scalar_one_or_none()
+        return None if text is None else source_from(text)
+
+    def due(self, now: datetime, limit: int) -> list[SourceState]:
+        """Sources to poll now, the longest due first, at most ``limit``; paused, gone and left ones never."""
+        question = (
+            _STATES.where(STATE.c.next_poll_at <= to_us(now), SOURCE.c.active, ~STATE.c.paused, ~STATE.c.gone)
+            .order_by(STATE.c.next_poll_at, STATE.c.source)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(question).mappings().all()
+        return [state_from(row, row["id"], True) for row in rows]
+
+    def next_due(self) -> datetime | None:
+        """When the next source is due; None when none ever is."""
+        with self._database.read() as connection:
+            when = connection.execute(
+                select(func.min(STATE.c.next_poll_at))
+                .join(SOURCE, SOURCE.c.number == STATE.c.source)
+                .where(SOURCE.c.active, ~STATE.c.paused, ~STATE.c.gone)
+            ).scalar_one_or_none()
+        return None if when is None else from_us(when)
+
+    def polls(self, source_id: str, since: datetime | None = None, limit: int = 1000) -> list[Poll]:
+        """Visits of a source, newest first, back to ``since`` (None: as long as they are kept)."""
+        question = (
+            select(POLL)
+            .join(SOURCE, SOURCE.c.number == POLL.c.source)
+            .where(SOURCE.c.id == source_id)
+            .order_by(POLL.c.started_at.desc())
+            .limit(limit)
+        )
+        if since is not None:
+            question = question.where(POLL.c.started_at >= to_us(since))
+        with self._database.read() as connection:
+            return [poll_from(row, source_id) for row in connection.execute(question).mappings()]
+
+    # ------------------------------------------------------------ changing
+
+    def mark_due(self, ids: Collection[str], now: datetime) -> list[str]:
+        """Make sources due at once, "poll now". Paused and gone ones stay away. Returns the ids that are due."""
+        with self._database.write() as connection:
+            numbers = _numbers(connection, ids)
+            rows = connection.execute(
+                select(STATE.c.source, STATE.c.paused, STATE.c.gone, SOURCE.c.active).join(
+                    SOURCE, SOURCE.c.number == STATE.c.source
+                )
+            ).all()
+            free = {row.source for row in rows if row.active and not row.paused and not row.gone}
+            due = {name: number for name, number in numbers.items() if number in free}
+            if due:
+                connection.execute(
+                    update(STATE)
+                    .where(STATE.c.source == bindparam("number"))
+                    .values(next_poll_at=to_us(now), next_poll_reason="asked for"),
+                    [{"number": number} for number in due.values()],
+                )
+        return sorted(due)
+
+    def resume(self, source_id: str, now: datetime) -> None:
+        """Poll a gone source again, at once. Raises StoreError when it was never there."""
+        with self._database.write() as connection:
+            number = _number(connection, source_id)
+            connection.execute(
+                update(STATE)
+                .where(STATE.c.source == number)
+                .values(gone=False, failures=0, next_poll_at=to_us(now), next_poll_reason="resumed")
+            )
+
+    def save_state(self, state: SourceState) -> None:
+        """Write one state as it is. Raises StoreError when the source was never there."""
+        with self._database.write() as connection:
+            _write_state(connection, _number(connection, state.source_id), state)
+
+    def rename(self, old: str, new: str, now: datetime) -> None:
+        """Give a source another id; its entries, their ids, polls and state stay.
+
+        Raises UsageError when ``old`` is unknown or ``new`` is another source's.
+        """
+        with self._database.write() as connection:
+            rows = {row.id: row for row in connection.execute(select(SOURCE).where(SOURCE.c.id.in_([old, new])))}
+            if old not in rows:
+                raise UsageError(f"{old!r} is no source here")
+            if new in rows and new != old:
+                raise UsageError(f"{new!r} is another source with a history of its own; choose another id")
+            row = rows[old]
+            definition = source_text(replace(source_from(row.definition), id=new))
+            connection.execute(
+                update(SOURCE).where(SOURCE.c.number == row.number).values(id=new, definition=definition)
+            )
+            given = {"id": new, "source": row.number, "renamed_at": to_us(now)}
+            connection.execute(upsert(connection, SOURCE_NAME, ["id"]), given)
+            version = next_version(connection)
+            publish_version(connection, version, self._feeds_of(connection, row.number), to_us(now))
+
+    def _feeds_of(self, connection: Connection, number: int) -> set[str]:
+        from ketfeed.store.schema import LISTING
+
+        return set(connection.execute(select(LISTING.c.feed).where(LISTING.c.source == number).distinct()).scalars())
+
+    # ------------------------------------------------------------ hosts
+
+    def holds(self) -> dict[str, datetime]:
+        """Until when hosts asked not to be visited; ended holds may be among them."""
+        with self._database.read() as connection:
+            return {row.host: from_us(row.until) for row in connection.execute(select(HOST_HOLD))}
+
+    def hold(self, host: str, until: datetime) -> None:
+        """Remember that a host asked for peace; a longer hold is not shortened."""
+        with self._database.write() as connection:
+            known = connection.execute(select(HOST_HOLD.c.until).where(HOST_HOLD.c.host == host)).scalar_one_or_none()
+            if known is None or known < to_us(until):
+                connection.execute(upsert(connection, HOST_HOLD, ["host"]), {"host": host, "until": to_us(until)})
+
+    def release(self, now: datetime) -> None:
+        """Forget holds that have ended."""
+        with self._database.write() as connection:
+            connection.execute(delete(HOST_HOLD).where(HOST_HOLD.c.until <= to_us(now)))
+
+    # ------------------------------------------------------------ forgetting
+
+    def forget_polls(self, now: datetime, keep_days: int) -> int:
+        """Remove records of polls older than ``keep_days`` days; returns how many."""
+        before = to_us(now - keep_days * DAY)
+        with self._database.write() as connection:
+            numbers: Sequence[int] = connection.execute(select(SOURCE.c.number)).scalars().all()
+            removed = 0
+            for number in numbers:  # rows are clustered by source: each removes one end of one range
+                old = delete(POLL).where(POLL.c.source == number, POLL.c.started_at < before)
+                removed += connection.execute(old).rowcount
+        return removed
+
+
+_STATES = select(STATE, SOURCE.c.id, SOURCE.c.active).join(SOURCE, SOURCE.c.number == STATE.c.source)
+
+
+def _write_state(connection: Connection, number: int, state: SourceState) -> None:
+    connection.execute(update(STATE).where(STATE.c.source == number).values(state_columns(state)))
+
+
+def _numbers(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    rows = connection.execute(select(SOURCE.c.id, SOURCE.c.number)).tuples()
+    return {name: number for name, number in rows if name in ids}
+
+
+def _number(connection: Connection, source_id: str) -> int:
+    number: int | None = connection.execute(
+        select(SOURCE.c.number).where(SOURCE.c.id == source_id)
+    ).scalar_one_or_none()
+    if number is None:
+        raise StoreError(f"{source_id!r} is no source here")
+    return number
