@@ -67,11 +67,22 @@ _TYPOGRAPHY = (("’", "'"), ("‘", "'"), ("“", '"'), ("”", '"'), ("–", "
 _RUN = re.compile(r"  +")
 
 
-def _spaced(text: str) -> str:
-    """Every character folded, runs of spaces not yet collapsed."""
+_POSSESSIVE = re.compile(r"(?<=\w)'s\b", re.IGNORECASE)
+
+
+def _simplified(text: str) -> str:
+    """Typographic signs as ASCII and "'s" as spaces, so that "Perry's" is "Perry" and not "Perry s". Same length."""
     if not text.isascii():
         for typographic, plain in _TYPOGRAPHY:
             text = text.replace(typographic, plain)
+    if "'" in text:
+        text = _POSSESSIVE.sub("  ", text)
+    return text
+
+
+def _spaced(text: str) -> str:
+    """Every character folded, runs of spaces not yet collapsed."""
+    text = _simplified(text)
     return text.translate(_ASCII_TABLE if text.isascii() else _TABLE)
 
 
@@ -92,7 +103,7 @@ class FoldedText:
         original = self.original
         self._runs = []
         if not original.isascii() and _LENGTH_CHANGING.search(original):
-            self._spans = list(_spans_one_by_one(original))
+            self._spans = list(_spans_one_by_one(_simplified(original)))
             return
         spaced = self._spaced
         removed = len(spaced) - len(spaced.lstrip(" "))
