@@ -1,0 +1,156 @@
+"""The command line: which commands there are, in which chapter of the manual, and the options before them.
+
+A command's module is imported when it is asked for, so that ``ketfeed status`` does not wait for a parser.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ketfeed import __version__
+
+MANUAL = """Follow many feeds about ketamine as medicine; publish one merged, attributed feed per topic.
+
+[bold]Run it[/]: [cyan]ketfeed serve[/] starts the service on http://127.0.0.1:8080 with the configuration in ./config.
+
+[bold]Change it[/]: edit [cyan]config/feeds.yaml[/] (whom we follow) and [cyan]config/topics.yaml[/] (what an entry
+is about), prove it with [cyan]ketfeed check[/]; a running service takes a good file up within seconds.
+
+[bold]Look into it[/]: [cyan]ketfeed status[/] shows every source, [cyan]ketfeed search[/] what is stored,
+[cyan]ketfeed explain[/] why an entry has its topics.
+
+Exit codes: 0 done, 1 something asked for failed, 2 wrong usage or configuration. With --json, standard output is JSON
+and nothing else. Every setting is also an environment variable, KETFEED_… (docs/operators.md).
+"""
+
+RUN, LOOK, EDIT, OUT = "Run the service", "Look into it", "Edit sources and rules", "Take it elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command or group of commands: ``attribute`` of ``ketfeed.cli.module``, in a chapter of the manual."""
+
+    name: str
+    module: str
+    attribute: str
+    chapter: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("serve", "serve", "serve", RUN),
+    Command("poller", "serve", "poller", RUN),
+    Command("web", "serve", "web", RUN),
+    Command("poll", "poll", "poll", RUN),
+    Command("status", "status", "status", LOOK),
+    Command("search", "search", "search", LOOK),
+    Command("explain", "explain", "explain", LOOK),
+    Command("preview", "preview", "preview", LOOK),
+    Command("check", "check", "check", EDIT),
+    Command("sources", "sources", "app", EDIT),
+    Command("discover", "discover", "discover", EDIT),
+    Command("classify", "classify", "classify", EDIT),
+    Command("topics", "topics", "app", EDIT),
+    Command("edits", "edits", "app", EDIT),
+    Command("schema", "schema", "schema", EDIT),
+    Command("opml", "opml", "app", OUT),
+    Command("export", "export", "export", OUT),
+)
+
+GLOBAL_OPTIONS = ("--config", "--data", "--database-url", "--log-format")
+"""Options that may stand anywhere on the command line; each takes a value."""
+
+
+def build(only: str | None = None) -> typer.Typer:
+    """The application, with one command (its name) or all of them."""
+    app = typer.Typer(
+        name="ketfeed",
+        help=MANUAL,
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=only is None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    wanted = [command for command in COMMANDS if only in (None, command.name)]
+    for command in wanted:
+        try:
+            found: Any = getattr(import_module(f"ketfeed.cli.{command.module}"), command.attribute)
+        except ModuleNotFoundError as error:
+            if error.name != f"ketfeed.cli.{command.module}":
+                raise
+            continue
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=command.name, rich_help_panel=command.chapter)
+        else:
+            app.command(command.name, rich_help_panel=command.chapter)(found)
+    return app
+
+
+def _options(
+    ctx: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="Folder with feeds.yaml and topics.yaml. [config]")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for the database. [data]")] = None,
+    database_url: Annotated[str | None, typer.Option(help="SQLAlchemy address. [SQLite in the data folder]")] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json. [console]")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"ketfeed {__version__}")
+        raise typer.Exit
+    ctx.obj = {"config": config, "data": data, "database_url": database_url, "log_format": log_format}
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (None: this process's) and return its exit code."""
+    from ketfeed.errors import KetfeedError, UsageError
+
+    ordered = options_first(sys.argv[1:] if arguments is None else arguments)
+    try:
+        build(only=_command_in(ordered))(args=ordered, prog_name="ketfeed", standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except KetfeedError as error:
+        sys.stderr.write(f"ketfeed: {error}\n")
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # ``ketfeed search x | head``
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """Move the options every command knows to the front: ``status --data x`` → ``--data x status``."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in GLOBAL_OPTIONS:
+            front += [word, *(value for value in [next(words, None)] if value is not None)]
+        elif word.partition("=")[0] in GLOBAL_OPTIONS:
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def _command_in(arguments: Sequence[str]) -> str | None:
+    """The command asked for, None when it is unknown or there is none (help is wanted)."""
+    words = iter(arguments)
+    for word in words:
+        if word in GLOBAL_OPTIONS:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if any(command.name == word for command in COMMANDS) else None
+    return None

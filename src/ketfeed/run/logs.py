@@ -1,0 +1,44 @@
+"""Log lines for people or for machines, on standard error: one line per outcome, ids and counts as fields."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from ketfeed.run.visit import one_line
+
+LINE_CHARACTERS = 2000
+
+
+def configure_logs(form: Literal["console", "json"], stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Set up structlog for this process. ``stream`` None: standard error; colours only on a terminal."""
+    out = stream or sys.stderr
+    renderer: structlog.typing.Processor
+    if form == "json":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=14)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time" if form == "json" else "timestamp"),
+            structlog.processors.format_exc_info,
+            _escape,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Make every text one line without control characters: a feed must not be able to forge a log line."""
+    for key, value in event.items():
+        if isinstance(value, str) and key != "exception" and not value.isprintable():
+            event[key] = one_line(value, LINE_CHARACTERS)
+    return event

@@ -1,0 +1,79 @@
+"""One thread writes: polls that end while it is busy share the next transaction.
+
+A commit costs a disk flush (``synchronous=FULL``), a poll's rows a fraction of a millisecond; so batches form by
+themselves, the larger the busier the poller is. Everything else the poller asks of the store goes through the same
+thread, so nothing of it ever waits for a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from ketfeed.errors import StoreError
+from ketfeed.store.records import PollCounts, PollWrite
+
+T = TypeVar("T")
+
+BATCH = 256  # polls of one transaction
+WAITING = 512  # polls that may wait for the writer; above it the poller slows down
+
+
+class SavePolls(Protocol):
+    def __call__(self, batch: Sequence[PollWrite]) -> Sequence[PollCounts]: ...
+
+
+class Writer:
+    """Takes PollWrites, answers with their PollCounts once they are committed."""
+
+    def __init__(self, save_polls: SavePolls) -> None:
+        self._save_polls = save_polls
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._pending: list[tuple[PollWrite, asyncio.Future[PollCounts]]] = []
+        self._flush: asyncio.Task[None] | None = None
+        self._room = asyncio.Semaphore(WAITING)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do something else with the store, in the writer's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def save(self, write: PollWrite) -> PollCounts:
+        """Store one poll; returns after the commit.
+
+        Raises StoreError when its whole batch could not be committed (disk full, locked for too long): nothing of it
+        was kept. A poll that alone could not be stored has ``error`` in its counts and is recorded as a failure.
+        """
+        async with self._room:
+            future: asyncio.Future[PollCounts] = asyncio.get_running_loop().create_future()
+            self._pending.append((write, future))
+            if self._flush is None:
+                self._flush = asyncio.create_task(self._flush_all())
+            return await asyncio.shield(future)
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+                writes = [write for write, _ in batch]
+                try:
+                    counts: Sequence[PollCounts] = await self.run(lambda writes=writes: self._save_polls(writes))  # type: ignore[misc]
+                except Exception as error:  # noqa: BLE001  # a bug in the store fails its batch, not the service
+                    failure = error if isinstance(error, StoreError) else StoreError(f"{type(error).__name__}: {error}")
+                    failure.__cause__ = error
+                    for _, future in batch:
+                        if not future.done():
+                            future.set_exception(failure)
+                    continue
+                for (_, future), count in zip(batch, counts, strict=True):
+                    if not future.done():
+                        future.set_result(count)
+        finally:
+            self._flush = None
+
+    async def close(self) -> None:
+        """Write what is waiting and end the thread."""
+        while self._flush is not None:
+            await self._flush
+        self._thread.shutdown(wait=True)
