@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 from tests.isolation import is_isolated, isolate
 
 REASON = isolate()
+
+hypothesis.settings.register_profile("ketfeed", deadline=None, database=None)  # two busy cores; leave no folder behind
+hypothesis.settings.load_profile("ketfeed")
 
 
 @pytest.fixture
