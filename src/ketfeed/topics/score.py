@@ -74,11 +74,18 @@ def _near(place: Place, others: list[Place], texts: list[Text]) -> bool:
 
 
 def _cancelled(unless: Contexts, place: Place, hits: Hits, texts: list[Text]) -> bool:
-    """Whether a phrase covers the place or, for phrases that do not hold the term, stands near it."""
+    """Whether a phrase covers the place or, for phrases that do not hold the term, stands near it.
+
+    A covering phrase in the title says what the word means in the rest: after "Tropical depression forms" the
+    summary's "the depression" is the same one.
+    """
     text, start, end = place
     for phrase in unless.covering & hits.keys():
         for other, other_start, other_end in hits[phrase]:
-            if other == text and other_start <= start + 1 and other_end >= end - 1:
+            if other == text:
+                if other_start <= start + 1 and other_end >= end - 1:
+                    return True
+            elif texts[other].field == "title":
                 return True
     return any(_near(place, hits[phrase], texts) for phrase in unless.nearby & hits.keys())
 
