@@ -6,12 +6,14 @@ from types import TracebackType
 from typing import Self
 
 from ketfeed.store import lock
+from ketfeed.store.edits import Edits
 from ketfeed.store.engine import Database
 from ketfeed.store.entries import Entries
 from ketfeed.store.lock import Role, ServiceLock
 from ketfeed.store.meta import read_number
 from ketfeed.store.records import StoredEntry
 from ketfeed.store.sources import Sources
+from ketfeed.store.tags import Tags
 from ketfeed.store.upgrade import upgrade
 
 
@@ -23,6 +25,8 @@ class Store:
         self._locks: list[ServiceLock] = []
         self.sources = Sources(database)
         self.entries = Entries(database)
+        self.edits = Edits(database)
+        self.tags = Tags(database)
 
     @classmethod
     def open(cls, url: str, *, migrate: bool = True) -> Self:

@@ -1,157 +1,202 @@
-"""Editors' decisions: append-only facts with who, when and why, stronger than rules (docs/design.md, decision 16)."""
+"""Editors' decisions as they are made, listed, exported and read back."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, get_args
+from datetime import datetime
+from typing import Any
+from uuid import uuid5
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ketfeed.errors import UsageError
-from ketfeed.model import ENTRY_KINDS, Edit, EditAction, EntryKind, Reason, Tagging, TopicMatch
-from ketfeed.store.engine import from_us
-from ketfeed.store.schema import EDIT, ENTRY
-
-ACTIONS: tuple[EditAction, ...] = get_args(EditAction)
-NEEDS_VALUE: dict[str, str] = {
-    "add-topic": "a topic", "remove-topic": "a topic", "set-kind": "a kind", "join": "the other entry",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What all edits of one entry come to; the later edit wins over the earlier one about the same thing."""
-
-    hidden: bool = False
-    pinned: bool = False
-    added: tuple[tuple[str, str], ...] = ()  # (topic, why), in the order decided
-    removed: frozenset[str] = frozenset()
-    kind: str | None = None
-    split: bool = False
-    join: str | None = None  # id of the entry whose story this one belongs to
+from ketfeed.model import ENTRY_NAMESPACE, Edit
+from ketfeed.store.codec import clean, dump
+from ketfeed.store.decisions import check_edit, edit_from, edit_read, edit_text
+from ketfeed.store.engine import Database, to_us
+from ketfeed.store.finding import find_number
+from ketfeed.store.meta import next_version, publish_version, upsert
+from ketfeed.store.placing import relist
+from ketfeed.store.schema import EDIT, ENTRY, SPLIT_STORY, STORY_LINK
 
 
-UNDECIDED = Decided()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedEdits:
+    """What reading edits back did."""
+
+    added: int  # not here before
+    known: int  # already here, word for word
+    waiting: int  # of the added: their entry is not stored yet; they hold from the moment it is
 
 
-def decided(edits: Iterable[Edit]) -> Decided:
-    """Fold edits, oldest first, into what holds now. Pure."""
-    hidden = pinned = split = False
-    kind = join = None
-    added: dict[str, str] = {}
-    removed: set[str] = set()
-    for edit in edits:
-        value = edit.value or ""
-        match edit.action:
-            case "hide" | "unhide":
-                hidden = edit.action == "hide"
-            case "pin" | "unpin":
-                pinned = edit.action == "pin"
-            case "add-topic":
-                removed.discard(value)
-                added[value] = edit.why
-            case "remove-topic":
-                added.pop(value, None)
-                removed.add(value)
-            case "set-kind":
-                kind = value or None
-            case "split":
-                split, join = True, None
-            case "join":
-                split, join = False, value
-    return Decided(hidden, pinned, tuple(added.items()), frozenset(removed), kind, split, join)
+class Edits:
+    """Part of Store."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def overrule(tagging: Tagging, said: Decided) -> Tagging:
-    """A tagging as it is after the editors' word. Pure. An added topic has the editor's why as its reason."""
-    if said is UNDECIDED:
-        return tagging
-    given = {topic for topic, _ in said.added}
-    matches = tuple(one for one in tagging.matches if one.topic not in said.removed and one.topic not in given)
-    added = tuple(
-        next(
-            (one for one in tagging.matches if one.topic == topic),
-            TopicMatch(topic=topic, reasons=(Reason(term=why, field="edit", start=0, text=why),), score=1.0),
-        )
-        for topic, why in said.added
-    )
-    kind: EntryKind = said.kind if said.kind is not None else tagging.kind  # type: ignore[assignment]  # checked by add
-    reasons = ("an editor decided",) if said.kind is not None else tagging.kind_reasons
-    return replace(tagging, matches=matches + added, kind=kind, kind_reasons=reasons)
+    def add(self, edit: Edit, now: datetime | None = None) -> Edit:
+        """Record a decision and let it take effect at once; returns it with full ids.
 
-
-def edits_of(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Edit]]:
-    """All edits of some entries by entry number, oldest first."""
-    found: dict[int, list[Edit]] = defaultdict(list)
-    for start in range(0, len(numbers), 500):
-        rows = connection.execute(
-            select(EDIT, ENTRY.c.id.label("entry_id"))
-            .join(ENTRY, ENTRY.c.number == EDIT.c.entry)
-            .where(EDIT.c.entry.in_(numbers[start : start + 500]))
-            .order_by(EDIT.c.number)
-        ).mappings()
-        for row in rows:
-            found[row["entry"]].append(edit_from(row))
-    return found
-
-
-def edit_from(row: Mapping[Any, Any]) -> Edit:
-    return Edit(
-        entry_id=row["entry_id"],
-        action=row["action"],
-        value=row["value"],
-        by=row["by"],
-        at=from_us(row["at"]),
-        why=row["why"],
-    )
-
-
-def check_edit(edit: Edit) -> None:
-    """Raises UsageError when an edit says nothing that can be done."""
-    if edit.action not in ACTIONS:
-        raise UsageError(f"{edit.action!r} is not an edit; write one of {', '.join(ACTIONS)}")
-    if edit.action in NEEDS_VALUE and not edit.value:
-        raise UsageError(f"{edit.action} needs {NEEDS_VALUE[edit.action]}")
-    if edit.action == "set-kind" and edit.value not in ENTRY_KINDS:
-        raise UsageError(f"{edit.value!r} is not a kind; write one of {', '.join(ENTRY_KINDS)}")
-    if not edit.by.strip() or not edit.why.strip():
-        raise UsageError("an edit says who decided it and why")
-
-
-def edit_text(edit: Edit) -> dict[str, str]:
-    """An edit as plain values, for YAML."""
-    said = {"entry": edit.entry_id, "action": str(edit.action)}
-    if edit.value is not None:
-        said["value"] = edit.value
-    return said | {"by": edit.by, "at": edit.at.astimezone(UTC).isoformat().replace("+00:00", "Z"), "why": edit.why}
-
-
-def edit_read(said: Mapping[str, Any], where: str) -> Edit:
-    """The inverse of ``edit_text``. ``where`` names the place for a complaint. Raises UsageError."""
-    unknown = set(said) - {"entry", "action", "value", "by", "at", "why"}
-    if unknown:
-        raise UsageError(f"{where}: unknown key {min(unknown)!r}")
-    try:
-        at = said["at"]
-        moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
-        value = said.get("value")
-        edit = Edit(
-            entry_id=str(said["entry"]),
-            action=said["action"],
-            value=None if value is None else str(value),
-            by=str(said["by"]),
-            at=moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC),
-            why=str(said["why"]),
-        )
-    except KeyError as error:
-        raise UsageError(f"{where}: {error.args[0]} is missing") from error
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}; write a time like 2024-05-01T12:00:00Z") from error
-    try:
+        ``edit.entry_id``, and ``edit.value`` of a join, may be the beginning of an id. ``now`` is when feeds change,
+        None: ``edit.at``. Raises UsageError for an edit that says nothing, StoreError for an unknown entry.
+        """
         check_edit(edit)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-    return edit
+        with self._database.write() as connection:
+            number = find_number(connection, edit.entry_id)
+            full = replace(edit, entry_id=_id(connection, number))
+            if edit.action == "join":
+                other = find_number(connection, edit.value or "")
+                if other == number:
+                    raise UsageError("an entry cannot join itself")
+                full = replace(full, value=_id(connection, other))
+            _write(connection, [(full, number)], to_us(now or edit.at))
+        return full
+
+    def list(self, entry: str | None = None, limit: int | None = None) -> builtins.list[Edit]:
+        """Decisions, newest first; of one entry (id or its beginning) when given."""
+        question = select(EDIT).order_by(EDIT.c.number.desc())
+        with self._database.read() as connection:
+            if entry is not None:
+                question = question.where(EDIT.c.entry == find_number(connection, entry))
+            if limit is not None:
+                question = question.limit(limit)
+            return [edit_from(row) for row in connection.execute(question).mappings()]
+
+    def export(self) -> builtins.list[dict[str, str]]:
+        """All decisions as plain values, oldest first, for YAML."""
+        return [edit_text(edit) for edit in reversed(self.list())]
+
+    def load(self, said: Sequence[Mapping[str, Any]], now: datetime) -> LoadedEdits:
+        """Read decisions back, oldest first; those already here are left alone, so that twice is harmless.
+
+        Decisions about entries that are not stored yet wait for them. Raises UsageError naming the first wrong one;
+        then nothing was read.
+        """
+        edits = [edit_read(one, f"edits[{at}]") for at, one in enumerate(said)]
+        with self._database.write() as connection:
+            before = {edit_from(row) for row in connection.execute(select(EDIT)).mappings()}
+            fresh = [edit for edit in dict.fromkeys(edits) if edit not in before]
+            numbers = _numbers(connection, {edit.entry_id for edit in fresh})
+            _write(connection, [(edit, numbers.get(edit.entry_id)) for edit in fresh], to_us(now))
+        return LoadedEdits(
+            added=len(fresh),
+            known=len(edits) - len(fresh),
+            waiting=sum(edit.entry_id not in numbers for edit in fresh),
+        )
+
+
+def adopt(connection: Connection, entries: Mapping[str, int], seq: int, now: int) -> set[str]:
+    """Let waiting decisions hold for entries (number by id) that have just been stored; returns the feeds changed."""
+    ids = list(entries)
+    waiting = EDIT.c.entry.is_(None) & EDIT.c.entry_id.in_(ids)
+    partner = EDIT.c.entry.is_not(None) & (EDIT.c.action == "join") & EDIT.c.value.in_(ids)
+    rows = connection.execute(select(EDIT).where(waiting | partner).order_by(EDIT.c.number)).mappings().all()
+    if not rows:
+        return set()
+    mine = [(edit_from(row), entries.get(row["entry_id"]) or int(row["entry"])) for row in rows]
+    connection.execute(
+        update(EDIT)
+        .where(EDIT.c.entry.is_(None), EDIT.c.entry_id == bindparam("at_id"))
+        .values(entry=bindparam("number")),
+        [{"at_id": edit.entry_id, "number": number} for edit, number in mine],
+    )
+    return _take_effect(connection, mine, seq, now)
+
+
+def any_waiting(connection: Connection) -> bool:
+    """Are there decisions about entries, or joins with entries, that are not stored yet?"""
+    partner = (EDIT.c.action == "join") & EDIT.c.value.not_in(select(ENTRY.c.id))
+    return (
+        connection.execute(select(EDIT.c.number).where(EDIT.c.entry.is_(None) | partner).limit(1)).first() is not None
+    )
+
+
+def _write(connection: Connection, edits: Sequence[tuple[Edit, int | None]], now: int) -> None:
+    if not edits:
+        return
+    last = connection.execute(select(func.max(EDIT.c.number))).scalar_one() or 0
+    rows = [
+        {
+            "number": last + at, "entry": number, "entry_id": edit.entry_id, "action": edit.action,
+            "value": edit.value, "by": clean(edit.by), "at": to_us(edit.at), "why": clean(edit.why),
+        }
+        for at, (edit, number) in enumerate(edits, start=1)
+    ]  # fmt: skip
+    connection.execute(insert(EDIT), rows)
+    version = next_version(connection)
+    changed = _take_effect(connection, [(edit, number) for edit, number in edits if number is not None], version, now)
+    publish_version(connection, version, changed, now)
+
+
+def _take_effect(connection: Connection, edits: Iterable[tuple[Edit, int]], seq: int, now: int) -> set[str]:
+    """Move entries between stories where the edits say so, then place every story concerned anew."""
+    stories: set[int] = set()
+    touched: set[int] = set()
+    for edit, number in edits:
+        touched.add(number)
+        stories.add(_story(connection, number))
+        if edit.action == "split":
+            _split(connection, number)
+        elif edit.action == "join" and edit.value:
+            _join(connection, number, edit.value, edit.why)
+        stories.add(_story(connection, number))
+    if touched:
+        connection.execute(
+            update(ENTRY).where(ENTRY.c.number == bindparam("at_number")).values(edited=True, changed_at=now),
+            [{"at_number": number} for number in touched],
+        )
+    return relist(connection, stories, seq, touched)
+
+
+def _split(connection: Connection, number: int) -> None:
+    story = _story(connection, number)
+    others = select(ENTRY.c.number).where(ENTRY.c.story == story, ENTRY.c.number != number).limit(1)
+    if connection.execute(others).first() is None:
+        return  # alone already
+    _move(connection, number, own_story(connection, number))
+    connection.execute(delete(STORY_LINK).where(STORY_LINK.c.entry == number))
+
+
+def own_story(connection: Connection, number: int) -> int:
+    """A story for one entry alone: its own number, or the negative of it while others stay in the story it founded."""
+    inside = select(ENTRY.c.number).where(ENTRY.c.story == number, ENTRY.c.number != number).limit(1)
+    if connection.execute(inside).first() is None:
+        return number
+    name = str(uuid5(ENTRY_NAMESPACE, f"split\n{_id(connection, number)}"))
+    connection.execute(upsert(connection, SPLIT_STORY, ["story"]), {"story": -number, "id": name})
+    return -number
+
+
+def _join(connection: Connection, number: int, other: str, why: str) -> None:
+    target = _numbers(connection, {other}).get(other)
+    if target is None:
+        return  # its partner is not stored (yet)
+    _move(connection, number, _story(connection, target))
+    reasons = {"entry": number, "reasons": dump([f"an editor joined it: {clean(why)}"])}
+    connection.execute(upsert(connection, STORY_LINK, ["entry"]), reasons)
+
+
+def _move(connection: Connection, number: int, story: int) -> None:
+    connection.execute(update(ENTRY).where(ENTRY.c.number == number).values(story=story))
+
+
+def _story(connection: Connection, number: int) -> int:
+    return int(connection.execute(select(ENTRY.c.story).where(ENTRY.c.number == number)).scalar_one())
+
+
+def _id(connection: Connection, number: int) -> str:
+    return str(connection.execute(select(ENTRY.c.id).where(ENTRY.c.number == number)).scalar_one())
+
+
+def _numbers(connection: Connection, ids: set[str]) -> dict[str, int]:
+    wanted = sorted(ids)
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), 500):
+        rows = connection.execute(
+            select(ENTRY.c.id, ENTRY.c.number).where(ENTRY.c.id.in_(wanted[start : start + 500]))
+        ).tuples()
+        found.update(rows.all())
+    return found

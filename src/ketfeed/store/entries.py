@@ -6,15 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.model import FeedQuery
 from ketfeed.store import fulltext, saving
+from ketfeed.store.archive import count_open, last_closed, page_entries
 from ketfeed.store.engine import Database, from_us
+from ketfeed.store.finding import find_number, find_story
 from ketfeed.store.reading import read_entries
 from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, StoredEntry
-from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING, SPLIT_STORY
+from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING
 from ketfeed.store.selecting import plan, select_numbers, source_numbers
 
 
@@ -93,6 +95,27 @@ class Entries:
         with self._database.read() as connection:
             return read_entries(connection, fulltext.newest(connection, asked, limit, public))
 
+    def archive(self, query: FeedQuery) -> tuple[int, int]:
+        """(closed pages, entries on the open page after them) of a topic's or the whole site's history.
+
+        Closed pages are numbered from 1, the oldest, and stay as they are. (0, 0) for feeds without an archive.
+        """
+        with self._database.read() as connection:
+            feed = plan(query, source_numbers(connection)).single
+            if feed is None:
+                return 0, 0
+            return last_closed(connection, feed)[0], count_open(connection, feed)
+
+    def archive_page(self, query: FeedQuery, page: int) -> list[StoredEntry]:
+        """A page of history, newest first; the page after the last closed one is open. Empty: there is no such page.
+
+        Entries that an editor hid, or whose source left the file, are not ``visible`` any more and left out.
+        """
+        with self._database.read() as connection:
+            feed = plan(query, source_numbers(connection)).single
+            numbers = [] if feed is None else page_entries(connection, feed, page)
+            return [one for one in read_entries(connection, numbers) if one.visible]
+
     def count(self) -> int:
         """How many entries are stored, public or not."""
         with self._database.read() as connection:
@@ -127,35 +150,3 @@ class Entries:
         with self._database.read() as connection:
             rows = connection.execute(select(FEED_VERSION)).all()
         return {row.feed: FeedVersion(version=row.version, changed_at=from_us(row.changed_at)) for row in rows}
-
-
-def find_number(connection: Connection, entry: str) -> int:
-    """The number of an entry by id or beginning of an id. Raises StoreError."""
-    asked = entry.strip().lower().removeprefix("urn:uuid:")
-    if len(asked) < 4:
-        raise StoreError(f"{entry!r} is too short for an entry: give at least 4 characters of its id")
-    rows = connection.execute(
-        select(ENTRY.c.number, ENTRY.c.id)
-        .where(ENTRY.c.id >= asked, ENTRY.c.id < asked + "g")  # ids are hexadecimal and "-": "g" is past them all
-        .order_by(ENTRY.c.id)
-        .limit(3)
-    ).all()
-    if not rows:
-        raise StoreError(f"No entry's id begins with {entry!r}; `ketfeed search WORDS` shows ids")
-    if len(rows) > 1 and rows[0].id != asked:
-        raise StoreError(f"Several entries' ids begin with {entry!r}: {', '.join(row.id for row in rows)} ...")
-    return int(rows[0].number)
-
-
-def find_story(connection: Connection, story: str) -> int | None:
-    """The number of a story by its id or the id of any member; None when unknown."""
-    named = select(SPLIT_STORY.c.story).where(SPLIT_STORY.c.id == story)
-    number: int | None = connection.execute(named).scalar_one_or_none()
-    if number is not None:
-        return number
-    row = connection.execute(select(ENTRY.c.number, ENTRY.c.story).where(ENTRY.c.id == story)).one_or_none()
-    if row is None:
-        return None
-    # Its first entry's id names a story even after that entry was split off, as long as others are in it.
-    rest = connection.execute(select(ENTRY.c.number).where(ENTRY.c.story == row.number).limit(1)).first()
-    return int(row.number) if rest is not None else int(row.story)

@@ -1,9 +1,10 @@
 """Which feeds does a story stand in, under which of its entries? Pure.
 
 A feed is named ``all``, ``t:TOPIC``, ``k:KIND``, ``s:SOURCE NUMBER``, ``p`` (pinned) or ``u`` (without topic), and a
-story stands at most once in each. In ``all``, ``p``, ``u`` and the topics of any of its members it stands as its primary
-entry, at the earliest date of its members: a paper found after its press coverage takes the place the coverage had
-instead of appearing as news again. In a kind's or a source's feed it stands as the best member of that kind or source.
+story stands at most once in each. In ``all``, ``p``, ``u`` and the topics of any of its members it stands as its
+primary entry, at the earliest date of its members: a paper found after its press coverage takes the place the coverage
+had instead of appearing as news again. In a kind's or a source's feed it stands as the best member of that kind or
+source.
 """
 
 from __future__ import annotations

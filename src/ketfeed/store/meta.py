@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
+from ketfeed.store.archive import close_pages
 from ketfeed.store.schema import FEED_VERSION, META
 
 
@@ -19,15 +20,22 @@ def upsert(connection: Connection, table: Table, keys: Sequence[str]) -> Insert:
     return statement.on_conflict_do_update(index_elements=list(keys), set_=given)
 
 
+def insert_new(connection: Connection, table: Table) -> Insert:
+    """INSERT that leaves a row alone whose key is there already."""
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return make(table).on_conflict_do_nothing()
+
+
 def next_version(connection: Connection) -> int:
     """The version the running transaction will become; written by ``publish_version``."""
     return read_number(connection, "version") + 1
 
 
 def publish_version(connection: Connection, version: int, feeds: Collection[str], now: int) -> None:
-    """Make a change visible: the store's version, and version and time of every feed that changed."""
+    """Make a change visible: the store's version, version and time of every feed that changed, full archive pages."""
     write_meta(connection, "version", str(version))
     if feeds:
+        close_pages(connection, feeds, now)
         rows = [{"feed": feed, "version": version, "changed_at": now} for feed in sorted(feeds)]
         connection.execute(upsert(connection, FEED_VERSION, ["feed"]), rows)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from ketfeed.store.edits import UNDECIDED, decided, edits_of
+from ketfeed.store.decisions import UNDECIDED, decided, edits_of
 from ketfeed.store.listing import Member, Place, is_visible, places
 from ketfeed.store.schema import ENTRY, LISTING, MATCH, SOURCE
 

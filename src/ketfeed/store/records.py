@@ -102,13 +102,22 @@ class TagChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tagged:
-    """A stored entry handed out for tagging again."""
+    """A stored entry handed out to be tagged or normalised again."""
 
     number: int
     entry: Entry
     source: Source
     tagging: Tagging  # the rules' word as stored
-    edited: bool
+    content_hash: bytes  # an entry that changed meanwhile has another one and is left alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How far a walk over all entries has come."""
+
+    digest: str  # of the rules it applies
+    after: int  # number of the last entry done
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

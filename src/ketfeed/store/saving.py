@@ -25,7 +25,9 @@ from sqlalchemy import Connection, bindparam, delete, exc, func, insert, select,
 from ketfeed.model import ENTRY_NAMESPACE, Entry, NormalisedFeed, Tagging
 from ketfeed.store import fulltext
 from ketfeed.store.codec import entry_columns, match_columns, poll_columns, state_columns, state_from, tagging_text
+from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.engine import to_us
+from ketfeed.store.linking import Arrival, link, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
 from ketfeed.store.meta import next_version, publish_version, read_number, upsert
 from ketfeed.store.placing import place_columns, relist
@@ -34,6 +36,9 @@ from ketfeed.store.schema import ENTRY, LISTING, MATCH, POLL, SOURCE, STATE
 
 Stored = Any
 """A stored entry's row with the columns of ``_COMPARED``."""
+
+Change = tuple[Entry, Tagging | None, dict[str, Any], Stored]
+"""An entry as it is now, its tagging (None: the old one holds), its columns, and its stored row."""
 
 DAY_US = 86_400_000_000
 SAME_DAYS = 2
@@ -53,6 +58,7 @@ def save(connection: Connection, batch: Sequence[PollWrite]) -> list[PollCounts]
         version=next_version(connection),
         next_number=(connection.execute(select(func.max(ENTRY.c.number))).scalar_one() or 0) + 1,
         backfill=read_number(connection, "backfill", 20),
+        waiting=any_waiting(connection),
     )
     states: list[dict[str, Any]] = []
     polls: list[dict[str, Any]] = []
@@ -147,7 +153,7 @@ class _Sorted:
     """A document's entries by what they are to the store."""
 
     new: list[tuple[Entry, Tagging, dict[str, Any]]] = field(default_factory=list)
-    edited: list[tuple[Entry, Tagging | None, dict[str, Any], Stored]] = field(default_factory=list)
+    edited: list[Change] = field(default_factory=list)
     unchanged: int = 0
 
 
@@ -157,6 +163,7 @@ class _Saver:
     version: int
     next_number: int
     backfill: int
+    waiting: bool  # editors' decisions about entries not stored yet
 
     def document(self, write: PollWrite, source: SourceFacts) -> PollCounts:
         """Store one document inside a savepoint; an error of its content is in the result."""
@@ -178,7 +185,7 @@ class _Saver:
         parts = self._sort(feed, source)
         changed = self._add(parts.new, source, now) if parts.new else set()
         if parts.edited:
-            changed |= self._change(parts.edited, now)
+            changed |= change_entries(self.connection, parts.edited, now, self.version)
         renamed = sum(columns["content_hash"] == row.content_hash for _, _, columns, row in parts.edited)
         return PollCounts(
             new=len(parts.new),
@@ -256,7 +263,7 @@ class _Saver:
         shown_first = _announced(new, source, self.backfill) if not source.entries else None
         rows: list[dict[str, Any]] = []
         matches: list[dict[str, Any]] = []
-        listed: list[dict[str, Any]] = []
+        arrivals: list[Arrival] = []
         for at, (entry, tagging, columns) in enumerate(new):
             number = first + at
             published = columns["published"]
@@ -264,7 +271,6 @@ class _Saver:
                 "number": number,
                 "id": entry.id if source.salt is None else _salted(source, columns["raw_id"]),
                 "source": source.number,
-                "story": number,
                 "first_seen": now,
                 "sort_at": now if published is None or published > now else published,
                 "changed_at": now,
@@ -277,28 +283,53 @@ class _Saver:
             rows.append(columns)
             if tagging.matches:
                 matches += match_columns(number, tagging)
-            member = _member(columns, tagging, source)
-            if member.visible:
-                listed += [place_columns(place, self.version) for place in places([member])]
+            if tagging.relevant or source.policy == "all":
+                arrivals.append(Arrival(number, entry, tagging, columns["sort_at"], source.priority))
+        links = link(connection, arrivals)
+        for columns in rows:
+            columns["story"] = links.joined.get(columns["number"], columns["number"])
         connection.execute(insert(ENTRY), rows)
+        write_reasons(connection, links)
         fulltext.add(connection, first, first + len(new) - 1)
         if matches:
             connection.execute(insert(MATCH), matches)
-        if listed:
-            connection.execute(insert(LISTING), listed)
-        return {row["feed"] for row in listed}
+        return self._place(new, source, set(links.joined.values())) | self._edits_waiting(rows, now)
 
-    def _change(self, edited: list[tuple[Entry, Tagging | None, dict[str, Any], Stored]], now: int) -> set[str]:
-        connection = self.connection
-        numbers = [row.number for _, _, _, row in edited]
-        fulltext.remove(connection, numbers)
-        rows: list[dict[str, Any]] = []
-        matches: list[dict[str, Any]] = []
-        tagged: list[int] = []
-        for _, tagging, columns, row in edited:
-            published = columns["published"]
-            when = row.first_seen if published is None else published
-            columns |= {
+    def _place(
+        self, new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, crowded: set[int]
+    ) -> set[str]:
+        """Give new entries their places; stories that are one new entry alone need no look at what was there."""
+        alone = [_member(columns, tagging, source) for _, tagging, columns in new if columns["story"] not in crowded]
+        listed = [
+            place_columns(place, self.version) for member in alone if member.visible for place in places([member])
+        ]
+        if listed:
+            self.connection.execute(insert(LISTING), listed)
+        changed = {row["feed"] for row in listed}
+        return changed | relist(self.connection, crowded, self.version) if crowded else changed
+
+    def _edits_waiting(self, rows: list[dict[str, Any]], now: int) -> set[str]:
+        if not self.waiting:
+            return set()
+        return adopt(self.connection, {row["id"]: row["number"] for row in rows}, self.version, now)
+
+
+def change_entries(connection: Connection, edited: Sequence[Change], now: int, version: int) -> set[str]:
+    """Overwrite stored entries in place, full text, matches and places with them; returns the feeds that changed.
+
+    Id, first seen and story stay, and the sort date never moves forward.
+    """
+    numbers = [row.number for _, _, _, row in edited]
+    fulltext.remove(connection, numbers)
+    rows: list[dict[str, Any]] = []
+    matches: list[dict[str, Any]] = []
+    tagged: list[int] = []
+    for _, tagging, columns, row in edited:
+        published = columns["published"]
+        when = row.first_seen if published is None else published
+        rows.append(
+            columns
+            | {
                 "at_number": row.number,
                 "sort_at": min(row.sort_at, when),
                 "changed_at": now if columns["content_hash"] != row.content_hash else row.changed_at,
@@ -306,21 +337,20 @@ class _Saver:
                 "kind": row.kind if tagging is None else tagging.kind,
                 "tagging": row.tagging if tagging is None else tagging_text(tagging),
             }
-            rows.append(columns)
-            if tagging is not None:
-                tagged.append(row.number)
-                matches += match_columns(row.number, tagging)
-        connection.execute(_UPDATE_ENTRY, rows)
-        for number in numbers:
-            fulltext.add(connection, number, number)
-        if tagged:
-            connection.execute(
-                delete(MATCH).where(MATCH.c.entry == bindparam("at_entry")), [{"at_entry": n} for n in tagged]
-            )
-        if matches:
-            connection.execute(insert(MATCH), matches)
-        shown = [row.number for _, _, columns, row in edited if columns["content_hash"] != row.content_hash]
-        return relist(connection, {row.story for _, _, _, row in edited}, self.version, shown)
+        )
+        if tagging is not None:
+            tagged.append(row.number)
+            matches += match_columns(row.number, tagging)
+    connection.execute(_UPDATE_ENTRY, rows)
+    for number in numbers:
+        fulltext.add(connection, number, number)
+    if tagged:
+        gone = delete(MATCH).where(MATCH.c.entry == bindparam("at_entry"))
+        connection.execute(gone, [{"at_entry": number} for number in tagged])
+    if matches:
+        connection.execute(insert(MATCH), matches)
+    shown = [row.number for _, _, columns, row in edited if columns["content_hash"] != row.content_hash]
+    return relist(connection, {row.story for _, _, _, row in edited}, version, shown)
 
 
 _COMPARED = (

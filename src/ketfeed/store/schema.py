@@ -192,14 +192,15 @@ class ListingRow(SQLModel, table=True):
 
 
 class StoryKeyRow(SQLModel, table=True):
-    """By what a story can be found. ``week`` keeps keys of one time side by side, so that looking up and adding
-    touches a few warm pages however many entries there are; 0 is for keys that hold for ever."""
+    """By what a story can be found: a span of time in the upper bits, a hash in the lower 48 (linking.py).
+
+    Keys of one time lie side by side, so that looking up and adding touches a few warm pages however many entries
+    are stored."""
 
     __tablename__ = "story_key"
     __table_args__: ClassVar = ({"sqlite_with_rowid": False},)
 
-    week: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))  # hash of the key's text
+    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     entry: int = Field(sa_column=Column(NUMBER, primary_key=True, autoincrement=False))
 
 
@@ -225,12 +226,14 @@ class SplitStoryRow(SQLModel, table=True):
 
 
 class EditRow(SQLModel, table=True):
-    """An editor's decision; rows are only added."""
+    """An editor's decision; rows are only added. ``entry`` is empty until the entry is stored: edits read back from
+    YAML may come before the first poll of a new database."""
 
     __tablename__ = "edit"
 
     number: int = Field(sa_column=Column(NUMBER, primary_key=True, autoincrement=False))
-    entry: int = Field(sa_column=Column(NUMBER, ForeignKey("entry.number"), nullable=False, index=True))
+    entry: int | None = Field(None, sa_column=Column(NUMBER, ForeignKey("entry.number"), index=True))
+    entry_id: str = Field(index=True)
     action: str
     value: str | None = None
     by: str

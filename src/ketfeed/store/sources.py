@@ -14,7 +14,7 @@ from ketfeed.store.codec import poll_from, source_from, source_text, state_colum
 from ketfeed.store.engine import Database, from_us, to_us
 from ketfeed.store.meta import next_version, publish_version, upsert, write_meta
 from ketfeed.store.placing import relist
-from ketfeed.store.schema import ENTRY, HOST_HOLD, POLL, SOURCE, SOURCE_NAME, STATE
+from ketfeed.store.schema import ENTRY, HOST_HOLD, LISTING, POLL, SOURCE, SOURCE_NAME, STATE
 
 DAY = timedelta(days=1)
 
@@ -79,10 +79,7 @@ class Sources:
                 changed = True
             if changed:
                 version = next_version(connection)
-                feeds: set[str] = set()
-                for one in [*unlike, *left]:
-                    stories = connection.execute(select(ENTRY.c.story).where(ENTRY.c.source == one).distinct())
-                    feeds |= relist(connection, set(stories.scalars()), version)
+                feeds = self._relist(connection, [*unlike, *left], version)
                 publish_version(connection, version, feeds, to_us(now))
         return changed
 
@@ -216,20 +213,33 @@ class Sources:
             if old not in rows:
                 raise UsageError(f"{old!r} is no source here")
             if new in rows and new != old:
-                raise UsageError(f"{new!r} is another source with a history of its own; choose another id")
+                # A service that saw the changed file first has made a source of the new id: nothing is lost with it
+                # as long as it brought nothing.
+                if _has_entries(connection, rows[new].number):
+                    raise UsageError(f"{new!r} is another source with a history of its own; choose another id")
+                _erase(connection, rows[new].number)
             row = rows[old]
+            active = row.active or (new in rows and bool(rows[new].active))
             definition = source_text(replace(source_from(row.definition), id=new))
-            connection.execute(
-                update(SOURCE).where(SOURCE.c.number == row.number).values(id=new, definition=definition)
-            )
+            values = {"id": new, "definition": definition, "active": active}
+            connection.execute(update(SOURCE).where(SOURCE.c.number == row.number).values(values))
             given = {"id": new, "source": row.number, "renamed_at": to_us(now)}
             connection.execute(upsert(connection, SOURCE_NAME, ["id"]), given)
             version = next_version(connection)
-            publish_version(connection, version, self._feeds_of(connection, row.number), to_us(now))
+            feeds = self._feeds_of(connection, row.number)
+            if active and not row.active:
+                feeds |= self._relist(connection, [row.number], version)
+            publish_version(connection, version, feeds, to_us(now))
+
+    def _relist(self, connection: Connection, numbers: Collection[int], version: int) -> set[str]:
+        """Place every story of some sources anew."""
+        feeds: set[str] = set()
+        for number in numbers:
+            stories = connection.execute(select(ENTRY.c.story).where(ENTRY.c.source == number).distinct())
+            feeds |= relist(connection, set(stories.scalars()), version)
+        return feeds
 
     def _feeds_of(self, connection: Connection, number: int) -> set[str]:
-        from ketfeed.store.schema import LISTING
-
         return set(connection.execute(select(LISTING.c.feed).where(LISTING.c.source == number).distinct()).scalars())
 
     # ------------------------------------------------------------ hosts
@@ -270,6 +280,17 @@ _STATES = select(STATE, SOURCE.c.id, SOURCE.c.active).join(SOURCE, SOURCE.c.numb
 
 def _write_state(connection: Connection, number: int, state: SourceState) -> None:
     connection.execute(update(STATE).where(STATE.c.source == number).values(state_columns(state)))
+
+
+def _has_entries(connection: Connection, number: int) -> bool:
+    return connection.execute(select(ENTRY.c.number).where(ENTRY.c.source == number).limit(1)).first() is not None
+
+
+def _erase(connection: Connection, number: int) -> None:
+    """Remove a source that never brought an entry."""
+    for table in (POLL, STATE, SOURCE_NAME):
+        connection.execute(delete(table).where(table.c.source == number))
+    connection.execute(delete(SOURCE).where(SOURCE.c.number == number))
 
 
 def _numbers(connection: Connection, ids: Collection[str]) -> dict[str, int]:

@@ -65,10 +65,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "story_key",
-        sa.Column("week", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("entry", NUMBER, autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("week", "key", "entry"),
+        sa.PrimaryKeyConstraint("key", "entry"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -193,7 +192,8 @@ def upgrade() -> None:
     op.create_table(
         "edit",
         sa.Column("number", NUMBER, autoincrement=False, nullable=False),
-        sa.Column("entry", NUMBER, nullable=False),
+        sa.Column("entry", NUMBER, nullable=True),
+        sa.Column("entry_id", sa.String(), nullable=False),
         sa.Column("action", sa.String(), nullable=False),
         sa.Column("value", sa.String(), nullable=True),
         sa.Column("by", sa.String(), nullable=False),
@@ -206,6 +206,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index(op.f("ix_edit_entry"), "edit", ["entry"], unique=False)
+    op.create_index(op.f("ix_edit_entry_id"), "edit", ["entry_id"], unique=False)
     op.create_table(
         "listing",
         sa.Column("feed", sa.String(), nullable=False),

@@ -1,0 +1,78 @@
+"""A feed's history in pages that stay as they are (RFC 5005 section 4).
+
+Places are filed in the order in which they were listed, not by date, so that a page once full needs no entry moved into
+it later: an old article found today lies on today's page. A page closes when ``PAGE`` places lie beyond the last closed
+page; the pages after it are still open. A story that gets another primary keeps its place; what is hidden later is
+missing from its page, which is the one change that must be allowed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select
+
+from ketfeed.store.codec import dump
+from ketfeed.store.schema import ARCHIVE_PAGE, LISTING
+
+PAGE = 100  # entries on a page
+
+
+def close_pages(connection: Connection, feeds: Collection[str], now: int) -> None:
+    """Close every full page of the feeds given; called with the feeds that changed, in their transaction."""
+    for feed in sorted(feeds):
+        if feed != "all" and not feed.startswith("t:"):
+            continue
+        page, seq, story = last_closed(connection, feed)
+        while True:
+            places = connection.execute(_beyond(feed, seq, story).limit(PAGE)).all()
+            if len(places) < PAGE:
+                break
+            page, seq, story = page + 1, places[-1].seq, places[-1].story
+            row = {
+                "feed": feed, "page": page, "seq": seq, "story": story, "closed_at": now,
+                "entries": dump(newest_first(places)),
+            }  # fmt: skip
+            connection.execute(insert(ARCHIVE_PAGE), row)
+
+
+def last_closed(connection: Connection, feed: str) -> tuple[int, int, int]:
+    """(page, seq, story) of the newest closed page; (0, -1, 0) when none is."""
+    row = connection.execute(
+        select(ARCHIVE_PAGE.c.page, ARCHIVE_PAGE.c.seq, ARCHIVE_PAGE.c.story)
+        .where(ARCHIVE_PAGE.c.feed == feed)
+        .order_by(ARCHIVE_PAGE.c.page.desc())
+        .limit(1)
+    ).one_or_none()
+    return (0, -1, 0) if row is None else (row.page, row.seq, row.story)
+
+
+def page_entries(connection: Connection, feed: str, page: int) -> list[int]:
+    """Entry numbers of a page, newest first; page ``closed + 1`` is the open one. Empty when there is no such page."""
+    text = select(ARCHIVE_PAGE.c.entries).where(ARCHIVE_PAGE.c.feed == feed, ARCHIVE_PAGE.c.page == page)
+    closed: str | None = connection.execute(text).scalar_one_or_none()
+    if closed is not None:
+        return list(json.loads(closed))
+    last, seq, story = last_closed(connection, feed)
+    return newest_first(connection.execute(_beyond(feed, seq, story)).all()) if page == last + 1 else []
+
+
+def newest_first(places: Sequence[Row[int, int, int, int]]) -> list[int]:
+    return [place.entry for place in sorted(places, key=lambda place: (-place.sort_at, -place.entry))]
+
+
+def _beyond(feed: str, seq: int, story: int) -> Select[int, int, int, int]:
+    """Places listed after a point, in the order listed."""
+    after = or_(LISTING.c.seq > seq, and_(LISTING.c.seq == seq, LISTING.c.story > story))
+    return (
+        select(LISTING.c.entry, LISTING.c.sort_at, LISTING.c.seq, LISTING.c.story)
+        .where(LISTING.c.feed == feed, LISTING.c.seq.is_not(None), LISTING.c.seq >= seq, after)
+        .order_by(LISTING.c.seq, LISTING.c.story)
+    )
+
+
+def count_open(connection: Connection, feed: str) -> int:
+    """How many places lie beyond the last closed page."""
+    _, seq, story = last_closed(connection, feed)
+    return int(connection.execute(select(func.count()).select_from(_beyond(feed, seq, story).subquery())).scalar_one())

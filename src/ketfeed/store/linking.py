@@ -1,0 +1,180 @@
+"""Which stored entries may tell the same story as a new one, and which story it therefore joins.
+
+``topics.stories`` says by which keys an entry can be found and decides between candidates; this module only looks up.
+A key is one 64-bit number: a span of time in the upper 15 bits (0: no bound) and 48 bits of a hash. A span is twice the
+window in which two reports of one event may lie, so an entry's neighbours are always in one or two spans, and looking
+up costs the same among a thousand entries and a million.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from ketfeed.model import Entry, Tagging
+from ketfeed.store.codec import dump, entry_from, tagging_from
+from ketfeed.store.engine import from_us
+from ketfeed.store.meta import insert_new, upsert
+from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
+from ketfeed.topics import stories
+from ketfeed.topics.stories import StoryCandidate, StoryKeys
+
+SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
+WINDOW = stories.WINDOW // timedelta(microseconds=1)
+LAST_SPAN = 0x7FFF
+CANDIDATES = 50
+"""Looked at per entry: those that share exact keys first, then those that share most, then the newest."""
+EXACT = 1000  # near keys that one exact key outweighs; there are never so many
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An entry that needs a story."""
+
+    number: int
+    entry: Entry
+    tagging: Tagging
+    sort_at: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What was decided about some arrivals."""
+
+    joined: dict[int, int]  # entry number → story number, of those that join one
+    reasons: dict[int, tuple[str, ...]]  # entry number → why
+
+
+NO_LINKS = Links({}, {})
+
+
+def link(connection: Connection, arrivals: Sequence[Arrival]) -> Links:
+    """Decide in order for each entry and write its keys; the rest is the caller's to write, once the entries are."""
+    if not arrivals or not hasattr(stories, "decide"):
+        return NO_LINKS
+    keys = {one.number: stories.story_keys(one.entry, one.tagging) for one in arrivals}
+    own = {one.number: own_keys(keys[one.number], one.sort_at) for one in arrivals}
+    asked = {one.number: asked_keys(keys[one.number], one.sort_at) for one in arrivals}
+    holders = find_holders(connection, {key for wanted in asked.values() for key in wanted})
+    stored = load_candidates(connection, {number for numbers in holders.values() for number in numbers})
+    joined: dict[int, int] = {}
+    reasons: dict[int, tuple[str, ...]] = {}
+    for one in arrivals:
+        nearest = rank_holders(one.number, asked[one.number], holders)
+        story = one.number
+        if nearest:
+            candidates = [stored[number] for number in nearest if number in stored]
+            decision = stories.decide(one.entry, one.tagging, from_us(one.sort_at), keys[one.number], candidates)
+            if decision.join is not None:
+                story = joined[one.number] = int(decision.join)
+                reasons[one.number] = decision.reasons
+        stored[one.number] = StoryCandidate(
+            entry=one.entry, tagging=one.tagging, story=str(story), sort_at=from_us(one.sort_at), priority=one.priority
+        )
+        for key in own[one.number]:
+            holders[key].append(one.number)
+    rows = sorted((key, number) for number, mine in own.items() for key in mine)
+    if rows:
+        connection.execute(insert_new(connection, STORY_KEY), [{"key": key, "entry": number} for key, number in rows])
+    return Links(joined, reasons)
+
+
+def rank_holders(number: int, keys: Sequence[int], holders: Mapping[int, Sequence[int]]) -> list[int]:
+    """The other entries that share keys, most likely companions first, at most CANDIDATES. Pure."""
+    shared = Counter[int]()
+    for key in keys:
+        for other in holders.get(key, ()):
+            shared[other] += 1 if key >> 48 else EXACT
+    del shared[number]
+    return sorted(shared, key=lambda other: (-shared[other], -other))[:CANDIDATES]
+
+
+def write_reasons(connection: Connection, links: Links) -> None:
+    """Remember why entries joined their stories."""
+    if links.reasons:
+        rows = [{"entry": number, "reasons": dump(said)} for number, said in links.reasons.items()]
+        connection.execute(upsert(connection, STORY_LINK, ["entry"]), rows)
+
+
+def hash48(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big")
+
+
+def span(moment: int) -> int:
+    """The span of a time in microseconds, from 1; times before 1970 or absurdly late share the ends."""
+    return min(max(moment // SPAN + 1, 1), LAST_SPAN)
+
+
+def own_keys(keys: StoryKeys, sort_at: int) -> list[int]:
+    """The keys an entry is stored under."""
+    high = span(sort_at) << 48
+    return [hash48(key) for key in keys.exact] + [high | hash48(key) for key in keys.near]
+
+
+def asked_keys(keys: StoryKeys, sort_at: int) -> list[int]:
+    """The keys its possible companions are stored under: the spans that the window around it touches."""
+    highs = {span(sort_at - WINDOW) << 48, span(sort_at + WINDOW) << 48}
+    hashes = [hash48(key) for key in keys.near]
+    return [hash48(key) for key in keys.exact] + [high | one for high in highs for one in hashes]
+
+
+def find_holders(connection: Connection, keys: Iterable[int]) -> defaultdict[int, list[int]]:
+    """Entry numbers by key, for those keys that any entry has; the newest of a key that very many have."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    wanted = sorted(keys)
+    if not wanted:
+        return found
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted),)).tuples().all()
+    else:
+        rows = connection.execute(_HOLDERS_IN, {"keys": wanted}).tuples().all()
+    for key, entry in rows:
+        found[key].append(entry)
+    return found
+
+
+_HOLDERS = (
+    "SELECT k.key, k.entry FROM json_each(?) AS j CROSS JOIN story_key AS k ON k.key = j.value AND k.entry IN "
+    "(SELECT n.entry FROM story_key AS n WHERE n.key = j.value ORDER BY n.entry DESC LIMIT 50)"
+)
+_HOLDERS_IN = select(STORY_KEY.c.key, STORY_KEY.c.entry).where(STORY_KEY.c.key.in_(bindparam("keys", expanding=True)))
+
+
+def load_candidates(connection: Connection, numbers: Iterable[int]) -> dict[int, StoryCandidate]:
+    """Stored entries as candidates, without their large texts and without matches."""
+    found: dict[int, StoryCandidate] = {}
+    wanted = sorted(numbers)
+    for start in range(0, len(wanted), 500):
+        for row in connection.execute(_LIGHT, {"numbers": wanted[start : start + 500]}).mappings():
+            found[row["number"]] = _candidate(row)
+    return found
+
+
+def _candidate(row: Mapping[Any, Any]) -> StoryCandidate:
+    light = dict(row) | {"summary": "", "content": "", "text": "", "raw": None, "raw_id": ""}
+    return StoryCandidate(
+        entry=entry_from(light, row["source_id"]),
+        tagging=tagging_from(row, ()),
+        story=str(row["story"]),
+        sort_at=from_us(row["sort_at"]),
+        priority=row["priority"],
+    )
+
+
+_LIGHT = (
+    select(
+        ENTRY.c.number, ENTRY.c.id, ENTRY.c.story, ENTRY.c.title, ENTRY.c.link, ENTRY.c.canonical_link,
+        ENTRY.c.excerpt, ENTRY.c.published, ENTRY.c.updated, ENTRY.c.sort_at, ENTRY.c.language, ENTRY.c.data,
+        ENTRY.c.tagging, ENTRY.c.relevant, ENTRY.c.kind, SOURCE.c.id.label("source_id"), SOURCE.c.priority,
+    )
+    .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
+    .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
+)  # fmt: skip
