@@ -1,0 +1,304 @@
+"""Documents and their bytes: every feed is rendered once per change and kept until its entries change.
+
+```
+Feed ─ marker changed? ─ no ──▶ Rendered as before
+          │ yes
+          ▼
+      document ─ rss | atom | json ─▶ ledger (equal bytes keep their date) ─▶ Rendered
+```
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import brotli
+import structlog
+
+from ketfeed.errors import KetfeedError, StoreError
+from ketfeed.model import Catalog, FeedQuery
+from ketfeed.publish import digest
+from ketfeed.publish.document import FORMATS, MEDIA_TYPES, Document, Format, Item
+from ketfeed.publish.items import Place, item
+from ketfeed.publish.jsonfeed import jsonfeed
+from ketfeed.publish.ledger import Kept, Ledger
+from ketfeed.publish.select import Feed, archive_of
+from ketfeed.publish.wording import language, plain, web_address
+from ketfeed.publish.xml import atom, rss
+from ketfeed.store.records import FeedVersion, StoredEntry
+
+CACHE_BYTES = 192 * 1024 * 1024  # of rendered feeds in memory
+TTL = 60  # minutes; what RSS tells readers that ask for it
+LINKED = 200  # entries ranked for a digest
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # ``updated`` of a feed that never had an entry
+
+WRITERS: dict[Format, Callable[[Document], bytes]] = {"rss": rss, "atom": atom, "json": jsonfeed}
+
+_log = structlog.get_logger(__name__)
+
+
+class NoSuchFeed(KetfeedError):
+    """There is no feed or archive page at this address."""
+
+
+class Entries(Protocol):
+    """What publishing asks of the store's entries."""
+
+    def select(
+        self,
+        query: FeedQuery,
+        *,
+        max_per_source: int | None = 15,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[StoredEntry]: ...
+
+    def story(self, story: str) -> list[StoredEntry]: ...
+
+    def find(self, entry_id: str) -> StoredEntry | None: ...
+
+    def search(self, words: str, limit: int = 20, *, public: bool = False) -> list[StoredEntry]: ...
+
+    def counts(self) -> dict[str, dict[str, int]]: ...
+
+    def feed_version(self, query: FeedQuery) -> FeedVersion | None: ...
+
+    def archive(self, query: FeedQuery) -> int: ...
+
+    def archive_page(self, query: FeedQuery, page: int) -> list[StoredEntry]: ...
+
+
+class Reading(Protocol):
+    """What publishing asks of the store."""
+
+    @property
+    def entries(self) -> Entries: ...
+
+    def version(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A feed ready to be sent."""
+
+    body: bytes
+    gzip: bytes
+    brotli: bytes
+    media_type: str
+    etag: str  # strong, quoted, of ``body``
+    last_modified: datetime  # whole seconds
+    self_url: str = ""
+    hubs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    marker: object
+    rendered: Rendered
+
+
+class Publisher:
+    """Feeds of one catalog from one store, for one address of the site. Safe to call from several threads.
+
+    ``folder`` keeps the last good bytes over a restart; None: in memory only.
+    """
+
+    def __init__(self, store: Reading, catalog: Catalog, base_url: str, *, folder: Path | None = None) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.base_url = base_url.rstrip("/")
+        self._ledger = Ledger(folder)
+        self._slots: OrderedDict[tuple[str, Format], _Slot] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+        self.place = self._place()
+
+    def use(self, catalog: Catalog) -> None:
+        """Take up a changed catalog; what is rendered stays until it is asked for again."""
+        with self._lock:
+            self.catalog = catalog
+            self.place = self._place()
+
+    def _place(self) -> Place:
+        topics = {topic.id: plain(topic.title) or topic.id for topic in self.catalog.rules.topics}
+        pages = frozenset(source.id for source in self.catalog.sources if source.type != "feed")
+        return Place(self.base_url, topics, pages)
+
+    # ------------------------------------------------------------ bytes
+
+    def render(self, feed: Feed, form: Format, now: datetime) -> Rendered:
+        """The feed's bytes; the last good ones while the store cannot be read.
+
+        Raises NoSuchFeed, or StoreError when there are no last good bytes either.
+        """
+        slot = self._slots.get((feed.key, form))
+        try:
+            marker = self._marker(feed, now)
+            if slot is not None and slot.marker == marker:
+                return slot.rendered
+            rendered = self._render(feed, form, now)
+        except StoreError as error:
+            _log.warning("the store cannot be read", action="publish", feed=feed.key, reason=str(error))
+            return self._last_good(feed, form, slot)
+        with self._lock:
+            self._keep((feed.key, form), _Slot(marker, rendered))
+        return rendered
+
+    def marker(self, feed: Feed, now: datetime) -> object:
+        """Equal as long as the feed shows the same; cheap. Raises StoreError."""
+        return self._marker(feed, now)
+
+    def _marker(self, feed: Feed, now: datetime) -> object:
+        version: object = self.store.version()
+        if feed.story is None and feed.group != "query":
+            found = self.store.entries.feed_version(feed.query)
+            version = found.version if found else version
+        return (version, self.catalog.digest, self.catalog.site, digest.period_of(feed, now))
+
+    def _render(self, feed: Feed, form: Format, now: datetime) -> Rendered:
+        key = f"{self.base_url} {feed.key} {form}"
+        if feed.view == "archive":
+            key, frozen = self._archived(feed, key)
+            if frozen is not None:
+                return self._rendered(feed, form, frozen)
+        body = WRITERS[form](self.document(feed, now))
+        return self._rendered(feed, form, self._ledger.publish(key, body, now))
+
+    def _archived(self, feed: Feed, key: str) -> tuple[str, Kept | None]:
+        """A full archive page is frozen as first published; only an editor's hiding makes another of it."""
+        members = self._archive_page(feed)
+        hidden = sorted(member.entry.id for member in members if member.hidden)
+        if hidden:
+            key = f"{key} without {','.join(hidden)}"
+        return key, self._ledger.get(key)
+
+    def _rendered(self, feed: Feed, form: Format, kept: Kept) -> Rendered:
+        return Rendered(
+            body=kept.body,
+            gzip=gzip.compress(kept.body, 9, mtime=0),
+            brotli=brotli.compress(kept.body, quality=7),
+            media_type=MEDIA_TYPES[form],
+            etag=f'"{hashlib.sha256(kept.body).hexdigest()[:32]}"',
+            last_modified=kept.last_modified,
+            self_url=self.base_url + feed.path(form),
+            hubs=self._hubs(),
+        )
+
+    def _last_good(self, feed: Feed, form: Format, slot: _Slot | None) -> Rendered:
+        if slot is not None:
+            return slot.rendered
+        kept = self._ledger.get(f"{self.base_url} {feed.key} {form}")
+        if kept is None:
+            raise StoreError("The database cannot be read, and this feed has not been published before.")
+        return self._rendered(feed, form, kept)
+
+    def _keep(self, key: tuple[str, Format], slot: _Slot) -> None:
+        old = self._slots.pop(key, None)
+        self._size += _weight(slot) - (_weight(old) if old else 0)
+        self._slots[key] = slot
+        while self._size > CACHE_BYTES and len(self._slots) > 1:
+            _, gone = self._slots.popitem(last=False)
+            self._size -= _weight(gone)
+
+    # ------------------------------------------------------------ documents
+
+    def document(self, feed: Feed, now: datetime) -> Document:
+        """The feed with its items, newest first. Raises NoSuchFeed, StoreError."""
+        site = self.catalog.site
+        items = self._digest(feed, now) if feed.view in ("daily", "weekly") else self.items(self.stored(feed))
+        closed = self._closed(feed)
+        previous = archive_of(feed, closed) if closed else None
+        live = Feed(base=feed.base, group=feed.group, title="", description="", query=feed.query)
+        return Document(
+            key=feed.key,
+            id=feed.id,
+            title=plain(feed.title),
+            description=plain(feed.description),
+            language=language(site.language) or "en",
+            page=self.base_url + feed.page,
+            addresses=self._addresses(feed),
+            updated=max((item.updated for item in items), default=EPOCH),
+            icon=web_address(site.icon or "") or f"{self.base_url}/static/icon.png",
+            site_title=plain(site.title) or "ketfeed",
+            site_url=f"{self.base_url}/",
+            about=f"{self.base_url}/about/",
+            hubs=self._hubs() if feed.view == "live" else (),
+            ttl=TTL,
+            items=tuple(items),
+            stylesheet=f"{self.base_url}/static/feed.css",
+            archive=feed.view == "archive",
+            current=self._addresses(live) if feed.view == "archive" else None,
+            previous=self._addresses(previous) if previous else None,
+        )
+
+    def stored(self, feed: Feed) -> Sequence[StoredEntry]:
+        """The entries of a feed as remembered, newest first. Raises NoSuchFeed, StoreError."""
+        if feed.view == "archive":
+            return [entry for entry in self._archive_page(feed) if not entry.hidden]
+        if feed.story is not None:
+            members = [entry for entry in self.store.entries.story(feed.story) if entry.visible]
+            if not members:
+                raise NoSuchFeed("There is no story at this address.")
+            return members
+        cap = None if feed.group == "source" else self.catalog.site.max_per_source
+        return self.store.entries.select(feed.query, max_per_source=cap)
+
+    def items(self, stored: Sequence[StoredEntry]) -> list[Item]:
+        """Items with unique ids; an entry that cannot be told is left out and logged, the others are published."""
+        found: dict[str, Item] = {}
+        for entry in stored:
+            try:
+                made = item(entry, self.place)
+            except Exception:  # noqa: BLE001  # one bad entry never harms a feed
+                _log.exception("an entry could not be told", action="publish", entry=entry.entry.id)
+                continue
+            found.setdefault(made.id, made)
+        return list(found.values())
+
+    def newest_before(self, feed: Feed, until: datetime) -> Sequence[StoredEntry]:
+        """The newest entry of a feed before a moment: at most one."""
+        return self.store.entries.select(replace(feed.query, limit=1), max_per_source=None, until=until)
+
+    def between(self, feed: Feed, since: datetime, until: datetime) -> Sequence[StoredEntry]:
+        """The entries of a feed from ``since`` up to, not including, ``until``; newest first, at most ``LINKED``."""
+        query = replace(feed.query, limit=LINKED)
+        return self.store.entries.select(query, max_per_source=None, since=since, until=until)
+
+    def _digest(self, feed: Feed, now: datetime) -> list[Item]:
+        return digest.items(feed, self, now)
+
+    def _archive_page(self, feed: Feed) -> Sequence[StoredEntry]:
+        if not 1 <= feed.number <= self.closed_pages(feed.query):
+            raise NoSuchFeed("There is no archive page at this address yet.")
+        return self.store.entries.archive_page(feed.query, feed.number)
+
+    def closed_pages(self, query: FeedQuery) -> int:
+        """How many archive pages of a feed are full. Raises StoreError."""
+        closed = getattr(self.store.entries, "archive", None)
+        return closed(query) if closed else 0
+
+    def _closed(self, feed: Feed) -> int:
+        """Number of the archive page before this document, 0 where there is none."""
+        if feed.view == "archive":
+            return feed.number - 1
+        if feed.view != "live" or feed.story is not None or feed.group == "query":
+            return 0
+        return self.closed_pages(feed.query)
+
+    def _addresses(self, feed: Feed) -> dict[Format, str]:
+        return {form: self.base_url + feed.path(form) for form in FORMATS}
+
+    def _hubs(self) -> tuple[str, ...]:
+        return tuple(hub for hub in map(web_address, self.catalog.site.hubs) if hub)
+
+
+def _weight(slot: _Slot) -> int:
+    return len(slot.rendered.body) + len(slot.rendered.gzip) + len(slot.rendered.brotli)

@@ -1,0 +1,227 @@
+"""The ASGI application: feeds from prepared bytes in front, FastAPI with Jinja2 pages behind."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from ketfeed.errors import StoreError
+from ketfeed.model import Catalog, Complaint
+from ketfeed.publish.feeds import NoSuchFeed, Reading
+from ketfeed.publish.select import QueryError
+from ketfeed.settings import Settings
+from ketfeed.web.desk import Desk, utc_now
+from ketfeed.web.feeds import App, FeedRoute, is_feed, locate, prepare_feed
+from ketfeed.web.http import Reply, answer, prepare
+from ketfeed.web.pages import STATIC, Pages, compressed, tag_of
+
+SEARCH_LIMIT = 50
+PAGE_MAX_AGE = 120  # seconds
+STATIC_MAX_AGE = 86_400  # seconds
+
+SECURITY = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' https: http: data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), browsing-topics=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(
+    store: Reading,
+    catalog_provider: Callable[[], Catalog],
+    settings: Settings,
+    *,
+    complaints: Callable[[], Sequence[Complaint]] = tuple,
+    clock: Callable[[], datetime] = utc_now,
+) -> App:
+    """The web process's application.
+
+    ``catalog_provider`` gives the last good catalog, ``complaints`` what is wrong with the files as they are now.
+    """
+    desk = Desk(store, catalog_provider, settings, complaints, clock)
+    return FeedRoute(desk, _pages(desk))
+
+
+def _pages(desk: Desk) -> FastAPI:
+    app = FastAPI(title="ketfeed", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    _add_health(app, desk)
+    _add_pages(app, desk)
+    _add_feed_pages(app, desk)
+    _add_static(app)
+    _add_errors(app, desk)
+    return app
+
+
+def _add_health(app: FastAPI, desk: Desk) -> None:
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
+    def healthz() -> JSONResponse:
+        """The process answers."""
+        return JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
+
+    @app.api_route("/readyz", methods=["GET", "HEAD"])
+    def readyz() -> JSONResponse:
+        """The store can be read and the configuration is good."""
+        problems = [str(complaint) for complaint in desk.complaints() if complaint.severity == "error"]
+        try:
+            desk.store.version()
+        except StoreError as error:
+            problems.append(str(error))
+        status = 503 if problems else 200
+        body = {"status": "not ready" if problems else "ok", "problems": problems}
+        return JSONResponse(body, status, headers={"cache-control": "no-store"})
+
+
+def _add_pages(app: FastAPI, desk: Desk) -> None:
+    def pages() -> Pages:
+        return Pages(desk.publisher, desk.clock())
+
+    @app.api_route("/", methods=["GET", "HEAD"])
+    def index(request: Request) -> Response:
+        return _html(request, pages().index(desk.feeds()))
+
+    @app.api_route("/topics", methods=["GET", "HEAD"])
+    @app.api_route("/topics/", methods=["GET", "HEAD"])
+    def topics() -> Response:
+        return RedirectResponse(pages().url("/"), 308)
+
+    @app.api_route("/entries/{entry}", methods=["GET", "HEAD"])
+    @app.api_route("/entries/{entry}/", methods=["GET", "HEAD"])
+    def entry_page(request: Request, entry: str) -> Response:
+        stored = desk.store.entries.find(entry)
+        if stored is None:
+            raise NoSuchFeed("There is no entry at this address.")
+        return _html(request, pages().entry(stored))
+
+    @app.api_route("/sources", methods=["GET", "HEAD"])
+    @app.api_route("/sources/", methods=["GET", "HEAD"])
+    def sources(request: Request) -> Response:
+        return _html(request, pages().sources())
+
+    @app.api_route("/about", methods=["GET", "HEAD"])
+    @app.api_route("/about/", methods=["GET", "HEAD"])
+    def about(request: Request) -> Response:
+        return _html(request, pages().about())
+
+    @app.api_route("/search", methods=["GET", "HEAD"])
+    def search(request: Request, q: str = "") -> Response:
+        found = desk.store.entries.search(q[:200], SEARCH_LIMIT, public=True) if q.strip() else []
+        return _html(request, pages().search(q, found))
+
+
+def _add_feed_pages(app: FastAPI, desk: Desk) -> None:
+    def pages() -> Pages:
+        return Pages(desk.publisher, desk.clock())
+
+    @app.api_route("/topics/{topic}", methods=["GET", "HEAD"])
+    @app.api_route("/topics/{topic}/", methods=["GET", "HEAD"])
+    def topic_page(request: Request, topic: str) -> Response:
+        feed = desk.find(topic)
+        if feed is None or feed.group != "topic":
+            raise NoSuchFeed(f"There is no topic “{topic}”.")
+        return _html(request, pages().feed(feed))
+
+    @app.api_route("/feeds/{key:path}", methods=["GET", "HEAD"])
+    def twin(request: Request, key: str) -> Response:
+        if is_feed(request.url.path):  # the route in front could not answer: say why
+            return _explain(desk, request)
+        feed = desk.find(key.rstrip("/"), request.url.query)
+        if feed is None:
+            raise NoSuchFeed("There is no feed at this address.")
+        if feed.page.partition("?")[0].rstrip("/") != request.url.path.rstrip("/"):
+            return RedirectResponse(pages().url(feed.page), 308)
+        return _html(request, pages().feed(feed))
+
+
+def _explain(desk: Desk, request: Request) -> Response:
+    """Ask once more for a feed that could not be answered, so that its error becomes a page."""
+    feed, form = locate(desk, request.url.path, request.url.query)
+    prepared = prepare_feed(desk.render(feed, form))
+    made = answer(request.method, dict(request.headers.raw), prepared)
+    return _raw(made)
+
+
+def _add_static(app: FastAPI) -> None:
+    @app.api_route("/static/{name}", methods=["GET", "HEAD"])
+    def static(request: Request, name: str) -> Response:
+        path = STATIC / name
+        if path.parent != STATIC or not path.is_file():
+            raise HTTPException(404)
+        return _file(request, path.read_bytes(), name)
+
+    @app.api_route("/favicon.ico", methods=["GET", "HEAD"])
+    def favicon(request: Request) -> Response:
+        return _file(request, (STATIC / "icon.png").read_bytes(), "icon.png")
+
+    @app.api_route("/robots.txt", methods=["GET", "HEAD"])
+    def robots(request: Request) -> Response:
+        return _file(request, b"User-agent: *\nDisallow: /search\nDisallow: /feeds/q\n", "robots.txt")
+
+
+def _add_errors(app: FastAPI, desk: Desk) -> None:
+    def problem(request: Request, status: int, title: str, text: str, **facts: str) -> Response:
+        headers = {**SECURITY, "cache-control": "no-store" if status >= 500 else "public, max-age=60"}
+        if status == 503:
+            headers["retry-after"] = "60"
+        if request.url.path.endswith(".json"):
+            body = {"status": status, "title": title, "detail": text, **facts}
+            headers["access-control-allow-origin"] = "*"
+            return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+        page = Pages(desk.publisher, desk.clock()).problem(title, text, desk.feeds())
+        return Response(page, status, headers=headers, media_type="text/html; charset=utf-8")
+
+    @app.exception_handler(NoSuchFeed)
+    def not_found(request: Request, error: NoSuchFeed) -> Response:
+        return problem(request, 404, "Not found", str(error))
+
+    @app.exception_handler(QueryError)
+    def bad_query(request: Request, error: QueryError) -> Response:
+        return problem(request, 400, "This query cannot be answered", str(error), parameter=error.parameter)
+
+    @app.exception_handler(StoreError)
+    def no_store(request: Request, error: StoreError) -> Response:
+        _log.warning("page without store", action="web", path=request.url.path, reason=str(error))
+        return problem(request, 503, "Not available for the moment", "The database cannot be read. Try again soon.")
+
+    @app.exception_handler(HTTPException)
+    def http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return problem(request, 404, "Not found", "There is nothing at this address.")
+        headers = {**SECURITY, **(error.headers or {})}
+        return Response(f"{error.detail}\n", error.status_code, headers=headers, media_type="text/plain")
+
+
+def _html(request: Request, page: str) -> Response:
+    cache = f"public, max-age={PAGE_MAX_AGE}, stale-while-revalidate=3600"
+    return _reply(request, page.encode(), "text/html; charset=utf-8", cache)
+
+
+def _file(request: Request, body: bytes, name: str) -> Response:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    if kind.startswith("text/"):
+        kind += "; charset=utf-8"
+    return _reply(request, body, kind, f"public, max-age={STATIC_MAX_AGE}")
+
+
+def _reply(request: Request, body: bytes, media_type: str, cache: str) -> Response:
+    headers = [("cache-control", cache), *SECURITY.items()]
+    prepared = prepare(compressed(body), media_type, tag_of(body), None, headers)
+    return _raw(answer(request.method, dict(request.headers.raw), prepared))
+
+
+def _raw(made: Reply) -> Response:
+    response = Response(made.body, made.status)
+    response.raw_headers = list(made.headers)
+    return response

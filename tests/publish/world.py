@@ -1,0 +1,99 @@
+"""A small real store with entries of our own, for tests of publish/ and web/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ketfeed.model import (
+    Catalog,
+    Entry,
+    FeedInfo,
+    NormalisedFeed,
+    Person,
+    Poll,
+    Reason,
+    RuleSet,
+    Site,
+    Source,
+    SourceState,
+    Tagging,
+    TopicMatch,
+    TopicRule,
+    entry_id,
+)
+from ketfeed.store.db import Store
+from ketfeed.store.records import PollWrite
+
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+BASE = "https://feeds.example.org"
+
+TOPICS = (
+    TopicRule(id="depression", title="Depression", description="Depressive disorders and their treatment."),
+    TopicRule(id="ptsd", title="PTSD", description="Post-traumatic stress."),
+    TopicRule(id="pain", title="Pain", description="Relief of pain."),
+)
+SOURCES = (
+    Source(id="alpha", url="https://alpha.example/feed", title="Alpha News", homepage="https://alpha.example/",
+           publish="full", relevance="all", language="en"),
+    Source(id="beta", url="https://beta.example/rss", title="Beta & Sons", homepage="https://beta.example/",
+           publish="summary", relevance="all"),
+    Source(id="gamma", url="https://gamma.example/page", type="page", title="Gamma", publish="link", relevance="all"),
+)  # fmt: skip
+
+
+def catalog(**site: Any) -> Catalog:  # noqa: ANN401  # any field of it
+    """Three topics and three sources, one for each way of publishing."""
+    return Catalog(
+        site=Site(title="Ketamine feeds", description="News and research, each story once.", base_url=BASE, **site),
+        sources=SOURCES,
+        rules=RuleSet(topics=TOPICS, digest="r1"),
+        digest=f"c1{sorted(site.items())}",
+    )
+
+
+def entry(raw_id: str, source: str = "alpha", **fields: Any) -> Entry:  # noqa: ANN401  # any field of it
+    """An entry with everything a test does not care about filled in."""
+    fields.setdefault("title", f"Entry {raw_id}")
+    fields.setdefault("link", f"https://{source}.example/{raw_id}")
+    fields.setdefault("excerpt", f"What entry {raw_id} says in one sentence.")
+    fields.setdefault("content", f"<p>What entry <em>{raw_id}</em> says at length.</p>")
+    fields.setdefault("text", f"What entry {raw_id} says at length.")
+    fields.setdefault("published", NOW - timedelta(hours=1))
+    fields.setdefault("authors", (Person("Ann Author"),))
+    return Entry(id=entry_id(source, raw_id), source_id=source, raw_id=raw_id, **fields)
+
+
+def about(*topics: str, **fields: Any) -> Tagging:  # noqa: ANN401  # any field of it
+    """A tagging that gives these topics for a word in the title."""
+    fields.setdefault("relevant", True)
+    matches = tuple(TopicMatch(one, (Reason(one, "title", 0, one.upper(), 1.0),), 1.0) for one in topics)
+    return Tagging(matches=matches, **fields)
+
+
+def poll(
+    store: Store,
+    source: Source,
+    told: Sequence[tuple[Entry, Tagging]],
+    now: datetime = NOW,
+) -> None:
+    """Save one poll of a source, as the poller would."""
+    state = SourceState(source_id=source.id, url=source.url, last_poll_at=now, last_ok_at=now, last_outcome="ok")
+    feed = NormalisedFeed(
+        info=FeedInfo(format="rss2.0"),
+        entries=tuple(one for one, _ in told),
+        taggings=tuple(tagging for _, tagging in told),
+        entries_hash=str(hash(tuple(told))),
+    )
+    row = Poll(source_id=source.id, url=source.url, started_at=now, outcome="ok", http_status=200)
+    (counts,) = store.entries.save_polls([PollWrite(poll=row, state=state, source=source, feed=feed)])
+    assert counts.error is None, counts.error
+
+
+def open_store(folder: Path, made: Catalog | None = None) -> Store:
+    """An empty store that knows the catalog's sources."""
+    store = Store.open(f"sqlite:///{folder / 'ketfeed.db'}")
+    store.sources.sync(made or catalog(), NOW - timedelta(days=30))
+    return store
