@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from ketfeed.cli.status import row_of, table_of
 from ketfeed.errors import StoreError, UsageError
 from ketfeed.model import Catalog, Source, SourceState
 from ketfeed.run.logs import configure_logs
+from ketfeed.run.loop import run_in_loop
 from ketfeed.run.poll import utc_now
 from ketfeed.run.service import poll_now
 from ketfeed.settings import Settings
@@ -89,7 +89,7 @@ def _here(
         and (state.next_poll_at is not None and (explicit or state.next_poll_at <= now))
     ]
     with _progress(len(due)) as tell:
-        asyncio.run(poll_now(settings, catalog, store, due, lambda _done: tell(1)))
+        run_in_loop(poll_now(settings, catalog, store, due, lambda _done: tell(1)))
     asked = {source.id for source, _ in due}
     after = {state.source_id: state for state in store.sources.states()}
     return [after[source.id] for source in sources if source.id in after and (explicit or source.id in asked)]

@@ -219,11 +219,13 @@ class Hosts(Generic[J]):
 class Turns(Generic[J]):
     """The turns of one poll: the first host was entered by ``Hosts.next``, later hops wait for theirs."""
 
-    def __init__(self, hosts: Hosts[J], entered: str, refuse: Callable[[str], None] = lambda _host: None) -> None:
+    def __init__(
+        self, hosts: Hosts[J], entered: str | None, refuse: Callable[[str], None] = lambda _host: None
+    ) -> None:
         """``refuse`` raises when the host may not be visited now; it is asked before every hop."""
         self._hosts = hosts
         self._refuse = refuse
-        self._entered: str | None = entered  # the host whose turn we have and nobody uses yet
+        self._entered = entered  # the host whose turn we have and nobody uses yet
 
     @asynccontextmanager
     async def __call__(self, host: str) -> AsyncIterator[None]:

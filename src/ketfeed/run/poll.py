@@ -125,8 +125,10 @@ class Poller:
         self._room = asyncio.Semaphore(settings.concurrency)
         self._jobs: dict[str, Job] = {}  # by source: waiting or running
         self._tasks: set[asyncio.Task[None]] = set()
+        self._fetching: set[asyncio.Task[None]] = set()  # those of them that a stop may drop at once
         self._snoozed: dict[str, datetime] = {}
         self._dispatcher: asyncio.Task[None] | None = None
+        self._one_done = asyncio.Event()
 
     # -- from outside
 
@@ -172,6 +174,12 @@ class Poller:
                 future.add_done_callback(lambda done: None if done.cancelled() else on_done(done.result()))
         return list(await asyncio.gather(*waiting))
 
+    async def until_fewer_than(self, count: int) -> None:
+        """Wait until fewer than ``count`` sources wait or are being polled."""
+        while len(self._jobs) >= count:
+            self._one_done.clear()
+            await self._one_done.wait()
+
     async def stop(self, grace: float = 5.0) -> None:
         """Stop: nothing new starts, fetches are dropped, documents already read are stored.
 
@@ -183,6 +191,8 @@ class Poller:
             self._dispatcher = None
         for job in self._hosts.drain():
             job.done.cancel()
+        for task in self._fetching:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         for task in list(self._tasks):
@@ -213,6 +223,7 @@ class Poller:
                 job.done.set_result(poll)
         finally:
             self._jobs.pop(job.source.id, None)
+            self._one_done.set()
             if not job.done.done():
                 job.done.cancel()
 
@@ -231,9 +242,13 @@ class Poller:
     async def _fetch_in_slot(self, host: str, source: Source, state: SourceState, now: datetime) -> Fetched:
         """Fetch, give the slot back, and raise what the reply stands for."""
         turns = Turns(self._hosts, host, self._refuse_held)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # polls run in tasks of their own
+        self._fetching.add(task)
         try:
             fetched = await self._fetch(source, state, turns, now)
         finally:
+            self._fetching.discard(task)
             turns.close()
             self._slots.release()
         await self._remember_hold(fetched.result, now)

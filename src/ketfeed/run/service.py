@@ -17,7 +17,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from ketfeed.errors import CatalogError, UsageError
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Catalog, Complaint, Poll, Source, SourceState
 from ketfeed.net.client import Client
+from ketfeed.run.loop import run_in_loop
 from ketfeed.run.poll import Poller, utc_now
 from ketfeed.run.schedule import Schedule
 from ketfeed.settings import Settings
@@ -37,6 +38,7 @@ from ketfeed.store.db import Store
 
 log = structlog.get_logger()
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICK = 1.0  # seconds between two looks at what is due, and at the files
 QUEUE = 2000  # sources on their way at a time; more stay rows in the store
 START_SPREAD = 60.0  # seconds over which sources that are due at the start are spread
@@ -107,7 +109,7 @@ class StoreMemory:
         self.store.sources.hold(host, until)
 
     def knows(self, entry_ids: Sequence[str]) -> bool:
-        return any(self.store.entries.get(entry_id) is not None for entry_id in entry_ids[:20])
+        return any(self.store.entries.find(entry_id) is not None for entry_id in entry_ids[:20])
 
 
 class LiveCatalog:
@@ -196,6 +198,15 @@ class DuePolls:
         for source, state in fresh[: min(room, self._allowance(len(fresh), now))]:
             self.poller.submit(source, state)
 
+    async def drain(self) -> None:
+        """Poll until nothing is due: what one tick after the other would do, without waiting between them."""
+        self.started = EPOCH  # there is no start to go gently about
+        while True:
+            await self.tick()
+            if not len(self.poller):
+                return
+            await self.poller.until_fewer_than(max(1, len(self.poller) // 2))
+
     def _allowance(self, backlog: int, now: datetime) -> int:
         """How many may be queued in this tick: what is due at the start is spread over a minute."""
         if self.started is None:
@@ -260,7 +271,7 @@ def poller(settings: Settings) -> None:
         lock = store.lock("poller")
         _give_way()
         try:
-            asyncio.run(_until_signalled(lambda stop: run_poller(settings, live, store, stop)))
+            run_in_loop(_until_signalled(lambda stop: run_poller(settings, live, store, stop)))
         finally:
             lock.release()
     finally:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from ketfeed.errors import StoreError
+from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.store.records import PollCounts, PollWrite
 
 T = TypeVar("T")
@@ -60,8 +60,7 @@ class Writer:
                 try:
                     counts: Sequence[PollCounts] = await self.run(lambda writes=writes: self._save_polls(writes))  # type: ignore[misc]
                 except Exception as error:  # noqa: BLE001  # a bug in the store fails its batch, not the service
-                    failure = error if isinstance(error, StoreError) else StoreError(f"{type(error).__name__}: {error}")
-                    failure.__cause__ = error
+                    failure = _refused(error)
                     for _, future in batch:
                         if not future.done():
                             future.set_exception(failure)
@@ -77,3 +76,11 @@ class Writer:
         while self._flush is not None:
             await self._flush
         self._thread.shutdown(wait=True)
+
+
+def _refused(error: Exception) -> StoreError:
+    """What save_polls raised, as the one error of the store."""
+    known = isinstance(error, StoreError | StorageFailed)
+    refused = StoreError(str(error) if known else f"A bug in the store: {type(error).__name__}: {error}")
+    refused.__cause__ = error
+    return refused

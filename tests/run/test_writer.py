@@ -1,0 +1,104 @@
+"""One thread writes, in batches that form by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from ketfeed.errors import StorageFailed, StoreError
+from ketfeed.model import Poll, Source, SourceState
+from ketfeed.run.writer import BATCH, Writer
+from ketfeed.store.records import PollCounts, PollWrite
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def write(number: int) -> PollWrite:
+    name = f"s{number}"
+    return PollWrite(
+        poll=Poll(source_id=name, url="u", started_at=NOW, outcome="ok"),
+        state=SourceState(source_id=name, url="u"),
+        source=Source(id=name, url="u"),
+    )
+
+
+class Disk:
+    """Counts in ``new`` which poll it was; waits for the gate before each batch; refuses batches with a bad poll."""
+
+    def __init__(self, bad: Exception | None = None) -> None:
+        self.batches: list[list[str]] = []
+        self.threads: set[int] = set()
+        self.gate = threading.Event()
+        self.bad = bad
+
+    def save_polls(self, batch: Sequence[PollWrite]) -> list[PollCounts]:
+        assert self.gate.wait(10)
+        self.threads.add(threading.get_ident())
+        self.batches.append([one.source.id for one in batch])
+        if self.bad is not None and any(one.source.id == "s13" for one in batch):
+            raise self.bad
+        return [PollCounts(new=int(one.source.id[1:])) for one in batch]
+
+
+def test_polls_that_end_while_the_writer_is_busy_share_the_next_transaction_and_each_gets_its_own_counts() -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        writer = Writer(disk.save_polls)
+        first = asyncio.ensure_future(writer.save(write(0)))
+        await asyncio.sleep(0)
+        rest = [asyncio.ensure_future(writer.save(write(number))) for number in range(1, BATCH + 10)]
+        await asyncio.sleep(0)
+        disk.gate.set()
+        counts = await asyncio.gather(first, *rest)
+        assert [count.new for count in counts] == list(range(BATCH + 10))
+        assert [len(batch) for batch in disk.batches] == [1, BATCH, 9]
+        assert len(disk.threads) == 1
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("error", [StorageFailed("disk full"), ZeroDivisionError("bug")])
+def test_a_batch_that_cannot_be_stored_fails_its_polls_and_no_others(error: Exception) -> None:
+    async def scenario() -> None:
+        disk = Disk(bad=error)
+        disk.gate.set()
+        writer = Writer(disk.save_polls)
+        with pytest.raises(StoreError, match=r"disk full|A bug in the store: ZeroDivisionError"):
+            await writer.save(write(13))
+        assert (await writer.save(write(14))).new == 14
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_closing_writes_what_is_waiting() -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        writer = Writer(disk.save_polls)
+        waiting = [asyncio.ensure_future(writer.save(write(number))) for number in range(3)]
+        await asyncio.sleep(0)
+        disk.gate.set()
+        await writer.close()
+        assert [len(batch) for batch in disk.batches] in ([3], [1, 2])
+        assert [count.new for count in await asyncio.gather(*waiting)] == [0, 1, 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_poll_that_is_given_up_while_it_waits_is_stored_all_the_same() -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        writer = Writer(disk.save_polls)
+        waiting = asyncio.ensure_future(writer.save(write(1)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        disk.gate.set()
+        await writer.close()
+        assert disk.batches == [["s1"]]
+
+    asyncio.run(scenario())
