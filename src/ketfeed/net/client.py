@@ -17,7 +17,7 @@ import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Self
 from urllib.parse import urljoin
 
@@ -53,6 +53,10 @@ PAGE_ACCEPT = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 WITH_BODY = frozenset({200, 203})
 """Statuses whose body is a whole document; a part (206), a delta (226) and nothing (204, 205) are no feed."""
+
+LARGE = 512 * 1024  # bytes of a decoded body from which it needs one of the few places for large ones
+LARGE_AT_A_TIME = 2
+"""Fifty bodies of 10 MiB at once would be half a gigabyte: a large one waits, unread, until another has ended."""
 
 OURS = frozenset({
     "accept-encoding", "connection", "content-length", "expect", "host", "if-match", "if-modified-since",
@@ -90,6 +94,7 @@ class Client:
         self._settings = settings
         self._user_agent = user_agent
         self._allow = networks(settings.allow_networks)
+        self._large = asyncio.Semaphore(LARGE_AT_A_TIME)
         self._transport = GuardedTransport(
             resolver or SystemResolver(),
             Limits(connect=settings.connect_timeout, headers=settings.max_headers, wire=settings.max_wire),
@@ -152,11 +157,11 @@ class Client:
         wire = 0
         while True:
             sent, conditional = self._headers_for(target, first, accept, own, validators)
-            async with bound.turn(turn, target.host):
+            async with bound.waiting(turn(target.host) if turn else None):
                 response = await self._send("GET", target, sent)
                 try:
                     status = response.status_code
-                    body = await self._read(response) if status in WITH_BODY else b""
+                    body = await self._read(response, bound) if status in WITH_BODY else b""
                 finally:
                     await response.aclose()
             wire += _received(response)
@@ -206,12 +211,17 @@ class Client:
         request = httpx.Request(method, target.url, headers=raw, content=content, extensions={"target": target})
         return await self._transport.handle_async_request(request)
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, bound: _Bounded) -> bytes:
         coding = ", ".join(response.headers.get_list("content-encoding")) or None
         decoder = Decoder(coding, self._settings.max_decoded)
-        async for piece in response.stream:  # type: ignore[union-attr]  # our transport's stream is asynchronous
-            decoder.feed(piece)
-        return decoder.finish()
+        async with AsyncExitStack() as place:
+            small = True
+            async for piece in response.stream:  # type: ignore[union-attr]  # our transport's stream is asynchronous
+                if small and decoder.size + len(piece) > LARGE:
+                    small = False
+                    await place.enter_async_context(bound.waiting(self._large))
+                decoder.feed(piece)
+            return decoder.finish()
 
     def _result(
         self,
@@ -264,14 +274,14 @@ class _Bounded:
         return self._loop.time() - self._started
 
     @asynccontextmanager
-    async def turn(self, turn: Turn | None, host: str) -> AsyncIterator[None]:
-        """Hold the host's turn; the clock stands still while waiting for it."""
-        if turn is None:
+    async def waiting(self, room: AbstractAsyncContextManager[None] | None) -> AsyncIterator[None]:
+        """Be in ``room``; the clock stands still until we are let in."""
+        if room is None:
             yield
             return
         spent = self.spent()
         self._limit.reschedule(None)
-        async with turn(host):
+        async with room:
             self._started = self._loop.time() - spent
             self._limit.reschedule(self._started + self._seconds)
             yield

@@ -37,7 +37,7 @@ class Decoder:
         self._members = 0
         self._between = False  # a member has ended and no byte has followed yet
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0  # bytes decoded so far
 
     def feed(self, data: bytes) -> None:
         """Take the next piece from the wire."""
@@ -88,7 +88,7 @@ class Decoder:
             if member is None:  # pragma: no cover  # the first member is opened before the first byte
                 return
             try:
-                self._keep(member.decompress(data, self._limit - self._size + 1))
+                self._keep(member.decompress(data, self._limit - self.size + 1))
             except zlib.error as error:
                 raise BadEncoding(f"the gzip stream is damaged ({error})") from error
             self._between = member.eof
@@ -96,7 +96,7 @@ class Decoder:
 
     def _keep(self, data: bytes) -> None:
         if data:
-            self._size += len(data)
-            if self._size > self._limit:
+            self.size += len(data)
+            if self.size > self._limit:
                 raise TooLarge(f"the decoded body passes {self._limit} bytes")
             self._parts.append(data)
