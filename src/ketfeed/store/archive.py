@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select
 from ketfeed.store.codec import dump
 from ketfeed.store.schema import ARCHIVE_PAGE, LISTING
 
-PAGE = 100  # entries on a page
+PAGE = 50  # entries on a page, as many as a feed shows
 
 
 def close_pages(connection: Connection, feeds: Collection[str], now: int) -> None:

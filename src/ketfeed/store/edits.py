@@ -195,8 +195,6 @@ def _numbers(connection: Connection, ids: set[str]) -> dict[str, int]:
     wanted = sorted(ids)
     found: dict[str, int] = {}
     for start in range(0, len(wanted), 500):
-        rows = connection.execute(
-            select(ENTRY.c.id, ENTRY.c.number).where(ENTRY.c.id.in_(wanted[start : start + 500]))
-        ).tuples()
+        rows = connection.execute(select(ENTRY.c.id, ENTRY.c.number).where(ENTRY.c.id.in_(wanted[start : start + 500])))
         found.update(rows.all())
     return found

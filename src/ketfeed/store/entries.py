@@ -124,7 +124,7 @@ class Entries:
     def counts(self) -> dict[str, dict[str, int]]:
         """How many stories stand in feeds: ``{"all": {"": n}, "topic": {id: n}, "kind": {..}, "source": {id: n}}``."""
         with self._database.read() as connection:
-            rows = connection.execute(select(LISTING.c.feed, func.count()).group_by(LISTING.c.feed)).tuples().all()
+            rows = connection.execute(select(LISTING.c.feed, func.count()).group_by(LISTING.c.feed)).all()
             names = {number: name for name, number in source_numbers(connection).items()}
         found: dict[str, dict[str, int]] = defaultdict(dict, {"all": {"": 0}, "topic": {}, "kind": {}, "source": {}})
         words = {"t": "topic", "k": "kind", "p": "pinned", "u": "untagged", "all": "all"}

@@ -58,20 +58,25 @@ NO_LINKS = Links({}, {})
 
 def link(connection: Connection, arrivals: Sequence[Arrival]) -> Links:
     """Decide in order for each entry and write its keys; the rest is the caller's to write, once the entries are."""
-    if not arrivals or not hasattr(stories, "decide"):
+    if not arrivals:
         return NO_LINKS
     keys = {one.number: stories.story_keys(one.entry, one.tagging) for one in arrivals}
     own = {one.number: own_keys(keys[one.number], one.sort_at) for one in arrivals}
     asked = {one.number: asked_keys(keys[one.number], one.sort_at) for one in arrivals}
     holders = find_holders(connection, {key for wanted in asked.values() for key in wanted})
     stored = load_candidates(connection, {number for numbers in holders.values() for number in numbers})
+    members = defaultdict[str, list[int]](list)
+    for number, candidate in stored.items():
+        members[candidate.story].append(number)
     joined: dict[int, int] = {}
     reasons: dict[int, tuple[str, ...]] = {}
     for one in arrivals:
         nearest = rank_holders(one.number, asked[one.number], holders)
         story = one.number
         if nearest:
-            candidates = [stored[number] for number in nearest if number in stored]
+            # One member that contradicts keeps an entry out of a story, so decide() has to see all of them.
+            whole = {stored[number].story for number in nearest if number in stored}
+            candidates = [stored[number] for story_id in sorted(whole) for number in members[story_id]]
             decision = stories.decide(one.entry, one.tagging, from_us(one.sort_at), keys[one.number], candidates)
             if decision.join is not None:
                 story = joined[one.number] = int(decision.join)
@@ -79,6 +84,7 @@ def link(connection: Connection, arrivals: Sequence[Arrival]) -> Links:
         stored[one.number] = StoryCandidate(
             entry=one.entry, tagging=one.tagging, story=str(story), sort_at=from_us(one.sort_at), priority=one.priority
         )
+        members[str(story)].append(one.number)
         for key in own[one.number]:
             holders[key].append(one.number)
     rows = sorted((key, number) for number, mine in own.items() for key in mine)
@@ -133,9 +139,9 @@ def find_holders(connection: Connection, keys: Iterable[int]) -> defaultdict[int
     if not wanted:
         return found
     if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted),)).tuples().all()
+        rows = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted),)).all()
     else:
-        rows = connection.execute(_HOLDERS_IN, {"keys": wanted}).tuples().all()
+        rows = connection.execute(_HOLDERS_IN, {"keys": wanted}).all()
     for key, entry in rows:
         found[key].append(entry)
     return found
@@ -149,11 +155,13 @@ _HOLDERS_IN = select(STORY_KEY.c.key, STORY_KEY.c.entry).where(STORY_KEY.c.key.i
 
 
 def load_candidates(connection: Connection, numbers: Iterable[int]) -> dict[int, StoryCandidate]:
-    """Stored entries as candidates, without their large texts and without matches."""
+    """Stored entries as candidates with the other members of their stories, without large texts and matches."""
     found: dict[int, StoryCandidate] = {}
     wanted = sorted(numbers)
-    for start in range(0, len(wanted), 500):
-        for row in connection.execute(_LIGHT, {"numbers": wanted[start : start + 500]}).mappings():
+    for start in range(0, len(wanted), 400):
+        part = wanted[start : start + 400]
+        together = select(ENTRY.c.story).where(ENTRY.c.number.in_(part))
+        for row in connection.execute(_LIGHT.where(ENTRY.c.story.in_(together))).mappings():
             found[row["number"]] = _candidate(row)
     return found
 
@@ -176,5 +184,4 @@ _LIGHT = (
         ENTRY.c.tagging, ENTRY.c.relevant, ENTRY.c.kind, SOURCE.c.id.label("source_id"), SOURCE.c.priority,
     )
     .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
-    .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
 )  # fmt: skip

@@ -12,22 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ketfeed.model import ENTRY_KINDS
+from ketfeed.topics.stories import KIND_RANK
 
 ALL = "all"
 PINNED = "p"
 UNTAGGED = "u"
 
-KIND_ORDER = {
-    kind: rank
-    for rank, kind in enumerate(
-        ("guideline", "research", "preprint", "trial-record", "review", "safety-alert", "press-release", "news",
-         "opinion", "guide", "video", "podcast", "provider")
-    )
-}  # fmt: skip
-"""Paper before release before coverage: which member tells the story best when sources have equal priority."""
-
-assert set(KIND_ORDER) == set(ENTRY_KINDS)  # noqa: S101  # a new kind needs a rank
+_KIND_RANK = {str(kind): rank for kind, rank in KIND_RANK.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +81,8 @@ def is_visible(
 
 
 def rank(member: Member) -> tuple[int, int, int, int]:
-    """Sort key: the member that tells a story best comes first."""
-    return (-member.priority, KIND_ORDER.get(member.kind, len(KIND_ORDER)), member.sort_at, member.number)
+    """Sort key: the member that tells a story best comes first (the order of ``topics.stories.pick_primary``)."""
+    return (-member.priority, _KIND_RANK.get(member.kind, 3), member.sort_at, member.number)
 
 
 def primary(members: Iterable[Member]) -> Member | None:

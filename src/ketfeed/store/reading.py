@@ -124,12 +124,10 @@ def story_ids(connection: Connection, stories: Sequence[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for start in range(0, len(stories), CHUNK):
         part = stories[start : start + CHUNK]
-        found.update(
-            connection.execute(select(ENTRY.c.number, ENTRY.c.id).where(ENTRY.c.number.in_(part))).tuples().all()
-        )
+        found.update(connection.execute(select(ENTRY.c.number, ENTRY.c.id).where(ENTRY.c.number.in_(part))).all())
         if any(story < 0 for story in part):
             named = select(SPLIT_STORY.c.story, SPLIT_STORY.c.id).where(SPLIT_STORY.c.story.in_(part))
-            found.update(connection.execute(named).tuples().all())
+            found.update(connection.execute(named).all())
     return found
 
 

@@ -113,7 +113,7 @@ def select_numbers(
 
 def source_numbers(connection: Connection) -> dict[str, int]:
     """Numbers of sources by id."""
-    return dict(connection.execute(select(SOURCE.c.id, SOURCE.c.number)).tuples().all())
+    return dict(connection.execute(select(SOURCE.c.id, SOURCE.c.number)).all())
 
 
 def _walk(connection: Connection, how: Plan, since: datetime | None, until: datetime | None) -> Iterator[Row[Any]]:

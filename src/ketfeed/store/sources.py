@@ -35,7 +35,7 @@ class Sources:
         with self._database.write() as connection:
             before = {row.id: row for row in connection.execute(select(SOURCE))}
             number = max((row.number for row in before.values()), default=0)
-            names = dict(connection.execute(select(SOURCE_NAME.c.id, SOURCE_NAME.c.source)).tuples().all())
+            names = dict(connection.execute(select(SOURCE_NAME.c.id, SOURCE_NAME.c.source)).all())
             unlike: list[int] = []  # sources whose entries may be public now or not any more
             changed = False
             for position, source in enumerate(catalog.sources):
@@ -294,7 +294,7 @@ def _erase(connection: Connection, number: int) -> None:
 
 
 def _numbers(connection: Connection, ids: Collection[str]) -> dict[str, int]:
-    rows = connection.execute(select(SOURCE.c.id, SOURCE.c.number)).tuples()
+    rows = connection.execute(select(SOURCE.c.id, SOURCE.c.number))
     return {name: number for name, number in rows if name in ids}
 
 
