@@ -218,8 +218,9 @@ async def run_ketfeed(sources: int, port: int, phases: list[str], latency: int, 
     from ketfeed.catalog.load import load_catalog
 
     from ketfeed.model import Catalog, Source
+    from ketfeed.run.due import DuePolls
     from ketfeed.run.logs import configure_logs
-    from ketfeed.run.service import DuePolls, polling
+    from ketfeed.run.service import polling
     from ketfeed.settings import load_settings
     from ketfeed.store.db import Store
 

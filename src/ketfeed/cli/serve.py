@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ketfeed.cli.common import settings_from
-from ketfeed.run import service
+from ketfeed.run import service, supervise
 from ketfeed.run.logs import configure_logs
 from ketfeed.settings import Settings
 
@@ -25,7 +25,7 @@ def serve(ctx: typer.Context, host: Host = None, port: Port = None, base_url: Ba
     """
     settings = settings_from(ctx, host=host, port=port, base_url=base_url)
     configure_logs(settings.log_format)
-    raise typer.Exit(service.serve(settings, _environment(settings)))
+    raise typer.Exit(supervise.serve(settings, _environment(settings)))
 
 
 def poller(ctx: typer.Context) -> None:

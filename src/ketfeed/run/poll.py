@@ -349,6 +349,8 @@ class Poller:
             counts = PollCounts(error=str(error))
         if counts.error is not None:
             poll = replace(write.poll, outcome="storage", error=one_line(counts.error))
+        elif write.feed is None:
+            poll = write.poll
         else:
             poll = replace(write.poll, new=counts.new, updated=counts.updated, unchanged=counts.unchanged)
         log_poll(poll)

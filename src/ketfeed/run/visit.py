@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from ketfeed.model import FeedInfo, FetchResult, NormalisedFeed, Outcome, Redirect, Source, SourceState, Validators
 from ketfeed.run import cadence
+from ketfeed.run.health import health_of
 from ketfeed.settings import Settings
 
 READER_VERSION = "1"  # raised when the same bytes would be read differently: everything is then read once more
@@ -124,8 +125,9 @@ def remember(
     good = seen.outcome in ("ok", "not_modified")
     gone = seen.outcome == "gone"
     failures = 0 if good else state.failures + 1
-    if good:
-        state = _learn(state, seen)
+    learned: dict[str, object] = _learn(state, seen) if good else {}
+    if seen.feed is not None and learned:
+        state, learned = replace(state, **learned), {}  # type: ignore[arg-type]  # its pace decides about the next poll
     chosen = cadence.decide_next(
         now=seen.now,
         interval=cadence.own_interval(source, state, seen.now),
@@ -137,23 +139,33 @@ def remember(
         gone=gone,
     )
     result = seen.result
-    return replace(
-        state,
-        gone=gone,
-        next_poll_at=None if source.paused else chosen.at,
-        next_poll_reason="paused in feeds.yaml" if source.paused else chosen.reason,
-        last_poll_at=seen.now,
-        last_ok_at=seen.now if good else state.last_ok_at,
-        last_outcome=seen.outcome,
-        last_http_status=result.status if result else None,
-        last_error=seen.error,
-        last_bytes=result.wire_bytes if result else 0,
-        last_seconds=seconds,
-        last_new=0,
-        last_updated=0,
-        last_unchanged=0,
-        failures=failures,
+    learned |= {"last_ok_at": seen.now} if good else {}
+    return _with_health(
+        replace(
+            state,
+            **learned,  # type: ignore[arg-type]  # names are those of the fields
+            gone=gone,
+            next_poll_at=None if source.paused else chosen.at,
+            next_poll_reason="paused in feeds.yaml" if source.paused else chosen.reason,
+            last_poll_at=seen.now,
+            last_outcome=seen.outcome,
+            last_http_status=result.status if result else None,
+            last_error=seen.error,
+            last_bytes=result.wire_bytes if result else 0,
+            last_seconds=seconds,
+            last_new=0,
+            last_updated=0,
+            last_unchanged=0,
+            failures=failures,
+        ),
+        seen.now,
     )
+
+
+def _with_health(state: SourceState, now: datetime) -> SourceState:
+    """The state with its word of health; ``health_since`` moves only when the word changes."""
+    health = health_of(state, now)
+    return state if health == state.health else replace(state, health=health, health_since=now)
 
 
 def _wait_for(state: SourceState, seen: Seen, until: datetime, jitter: float) -> SourceState:
@@ -167,7 +179,7 @@ def _wait_for(state: SourceState, seen: Seen, until: datetime, jitter: float) ->
     )
 
 
-def _learn(state: SourceState, seen: Seen) -> SourceState:
+def _learn(state: SourceState, seen: Seen) -> dict[str, object]:
     """Take over what a good poll taught: validators, hashes, the pace of the source, and whether it has moved."""
     result, feed, now = seen.result, seen.feed, seen.now
     assert result is not None  # noqa: S101  # a good poll has a reply
@@ -191,7 +203,7 @@ def _learn(state: SourceState, seen: Seen) -> SourceState:
             "skip_days": info.skip_days,
         }
     changes |= _moved(state, seen)
-    return replace(state, **changes)  # type: ignore[arg-type]  # names are those of the fields above
+    return changes
 
 
 def _renewed(known: Validators | None, result: FetchResult) -> Validators | None:

@@ -1,0 +1,100 @@
+"""A changed rule set over everything that is stored."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ketfeed.model import (
+    Catalog,
+    Entry,
+    FeedInfo,
+    NormalisedFeed,
+    Poll,
+    RuleSet,
+    Source,
+    SourceState,
+    Term,
+    TopicRule,
+    entry_id,
+)
+from ketfeed.run import retag as room
+from ketfeed.run.retag import is_due, retag
+from ketfeed.store.db import Store
+from ketfeed.store.records import PollWrite
+from ketfeed.topics.match import Tagger
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+SOURCE = Source(id="a", url="http://feed.example/")
+
+
+def rules(digest: str, *topics: tuple[str, str]) -> RuleSet:
+    return RuleSet(
+        topics=tuple(TopicRule(id=topic, title=topic, terms=(Term(text=word),)) for topic, word in topics),
+        relevance=TopicRule(id="relevance", title="Relevance", terms=(Term(text="ketamine"),)),
+        digest=digest,
+    )
+
+
+OLD = rules("old", ("ptsd", "veterans"))
+NEW = rules("new", ("ptsd", "flashbacks"), ("pain", "migraine"))
+WORDS = ("veterans", "flashbacks", "migraine", "nothing")
+
+
+def fill(store: Store, count: int) -> None:
+    """``count`` entries tagged by the old rules."""
+    entries = tuple(
+        Entry(
+            id=entry_id("a", str(number)),
+            source_id="a",
+            raw_id=str(number),
+            title=f"Report {number}: ketamine and {WORDS[number % len(WORDS)]}",
+            link=f"https://news.example/{number}",
+            published=NOW - timedelta(days=number),
+        )
+        for number in range(count)
+    )
+    tagger = Tagger(OLD)
+    feed = NormalisedFeed(
+        info=FeedInfo(format="rss2.0"), entries=entries, taggings=tuple(tagger.tag(entry, SOURCE) for entry in entries)
+    )
+    store.sources.sync(Catalog(sources=(SOURCE,)), NOW)
+    poll = Poll(source_id="a", url=SOURCE.url, started_at=NOW, outcome="ok")
+    state = SourceState(source_id="a", url=SOURCE.url)
+    (counts,) = store.entries.save_polls([PollWrite(poll=poll, state=state, source=SOURCE, feed=feed)])
+    assert counts.error is None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_new_rules_reach_every_stored_entry_and_a_second_walk_changes_nothing(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "SMALL", 0)  # processes even for few
+    with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        fill(store, 40)
+        assert is_due(store, NEW)
+        summary = retag(store, NEW, now=NOW, workers=workers)
+        assert (summary.entries, summary.changed, summary.finished) == (40, 30, True)
+        assert summary.words() == {"pain": "+10 −0", "ptsd": "+10 −10"}
+        assert not is_due(store, NEW)
+        again = retag(store, replace(NEW, digest="newer"), now=NOW, workers=workers)
+        assert (again.entries, again.changed) == (40, 0)
+
+
+def test_a_halted_walk_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BATCH", 10)
+    with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        fill(store, 40)
+        stop = threading.Event()
+        halted = retag(
+            store, NEW, now=NOW, workers=1, stop=stop, on_progress=lambda done, _: stop.set() if done > 10 else None
+        )
+        assert (halted.entries, halted.finished) == (20, False)
+        assert is_due(store, NEW)
+        rest = retag(store, NEW, now=NOW, workers=1)
+        assert (rest.entries, rest.finished) == (20, True)
+        assert halted.changed + rest.changed == 30
