@@ -10,20 +10,35 @@ from collections.abc import Iterable
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d{1,6})"
 
-_FACTS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (name, hint, re.compile(pattern, re.IGNORECASE))
-    for name, hint, pattern in (
-        ("phase", "phase", r"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|(?:IV|I{1,3})[ab]?(?:\s?/\s?(?:IV|I{1,3})[ab]?)?)(?![a-z\d])"),
-        ("sample size", "", rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:adult|adolescent|pediatric|healthy|hospitali[sz]ed|military|treatment-resistant|depressed|surgical|elderly|older)\s+)*"
-         r"(?:participants|patients|subjects|volunteers|adults|veterans|inpatients|outpatients|adolescents|women|people|children)\b)"),
-        ("animals", "", r"\b(?:mice|rats|mouse|rat model|rodents?|zebrafish|macaques?|monkeys|non-?human primates?|piglets|guinea pigs)\b"),
-        ("randomised", "randomi", r"\brandomi[sz]ed\b"),
-        ("blinding", "blind", r"\b(?:double|triple|single|observer|rater)[\s-](?:blind(?:ed)?|mask(?:ed)?)\b"),
-        ("control", "", r"\b(?:placebo|active|sham|midazolam)[\s-]controlled\b|\bopen[\s-]label\b"),
-        ("dose", "", r"\b\d+(?:\.\d+)?(?:\s?(?:-|–|to|and|or)\s?\d+(?:\.\d+)?)?\s?(?:mg/kg|mg·kg|µg/kg|mcg/kg|mg)(?:\s?/\s?(?:h|hr|hour|min|day))?\b"),
-        ("drug form", "", r"\b(?:nasal spray|intranasal|intravenous|\bIV infusions?|infusions?|intramuscular|subcutaneous|sublingual|lozenges?|troches?|oral|topical|extended[\s-]release tablets?|prolonged[\s-]release|transdermal|microneedle patch)\b"),
-    )
+_WHO = (
+    "adult|adolescent|pediatric|healthy|hospitali[sz]ed|military|treatment-resistant|depressed|surgical|elderly|older"
+)
+_PEOPLE = (
+    "participants|patients|subjects|volunteers|adults|veterans|inpatients|outpatients|adolescents|women|people|children"
+)
+_UNITS = r"(?:mg/kg|mg·kg|µg/kg|mcg/kg|mg)(?:\s?/\s?(?:h|hr|hour|min|day))?"
+_ROMAN = r"(?:IV|I{1,3})[ab]?"
+
+_PATTERNS: tuple[tuple[str, str, str], ...] = (
+    ("phase", "phase", rf"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|{_ROMAN}(?:\s?/\s?{_ROMAN})?)(?![a-z\d])"),
+    ("sample size", "", rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:{_WHO})\s+){{0,3}}(?:{_PEOPLE})\b)"),
+    ("animals", "", (
+        r"\b(?:mice|rats|mouse|rat model|rodents?|zebrafish|macaques?|monkeys|non-?human primates?|piglets"
+        r"|guinea pigs)\b"
+    )),
+    ("randomised", "randomi", r"\brandomi[sz]ed\b"),
+    ("blinding", "blind", r"\b(?:double|triple|single|observer|rater)[\s-](?:blind(?:ed)?|mask(?:ed)?)\b"),
+    ("control", "", r"\b(?:placebo|active|sham|midazolam)[\s-]controlled\b|\bopen[\s-]label\b"),
+    ("dose", "", rf"\b\d+(?:\.\d+)?(?:\s?(?:-|–|to|and|or)\s?\d+(?:\.\d+)?)?\s?{_UNITS}\b"),
+    ("drug form", "", (
+        r"\b(?:nasal spray|intranasal|intravenous|IV infusions?|infusions?|intramuscular|subcutaneous|sublingual"
+        r"|lozenges?|troches?|oral|topical|extended[\s-]release tablets?|prolonged[\s-]release|transdermal"
+        r"|microneedle patch)\b"
+    )),
 )  # fmt: skip
+"""Name, a word that must stand in the text before the expression is tried (or none), the expression."""
+
+_FACTS = tuple((name, hint, re.compile(pattern, re.IGNORECASE)) for name, hint, pattern in _PATTERNS)
 
 
 def facts(texts: Iterable[str], *, about_drug: bool, about_research: bool) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,9 @@ _PMID = re.compile(
 _PMCID = re.compile(r"\bPMC\s?(\d{4,9})\b", re.IGNORECASE)
 _NCT = re.compile(r"\bNCT[\s-]?(\d{8})\b", re.IGNORECASE)
 _EUCT = re.compile(r"\b(20\d\d-\d{6}-\d\d(?:-\d\d)?)\b")
+_EUCT_WORDS = ("eudract", "euct", "eu ct", "ctis", "euclinicaltrials", "clinicaltrialsregister")
+"""Without one of these, a number of this form is something else (a date and a phone number)."""
+
 _ISRCTN = re.compile(r"\bISRCTN\s?(\d{6,8})\b", re.IGNORECASE)
 _EUROPEPMC_ID = re.compile(r"europepmc\.org/(?:abstract|article)/med/(\d{4,8})", re.IGNORECASE)
 
@@ -61,7 +64,7 @@ def _in_text(text: str) -> Iterable[str]:
         yield from (f"nct:NCT{match.group(1)}" for match in _NCT.finditer(text))
     if "isrctn" in lowered:
         yield from (f"isrctn:ISRCTN{match.group(1)}" for match in _ISRCTN.finditer(text))
-    if "-" in text and ("eudract" in lowered or "euct" in lowered or "eu ct" in lowered or "ctis" in lowered or "euclinicaltrials" in lowered or "clinicaltrialsregister" in lowered):  # fmt: skip
+    if any(word in lowered for word in _EUCT_WORDS):
         yield from (f"euct:{match.group(1)}" for match in _EUCT.finditer(text))
 
 

@@ -42,6 +42,16 @@ _RESEARCH_HOSTS = (
     "|science\\.org|acs\\.org|hindawi|thieme|cureus|lww\\.com|openscience|distantreader|booksc|scielo|core\\.ac"
 )
 
+_PODCAST_HOSTS = r"podcasts?\.|spotify|soundcloud|libsyn|buzzsprout|podbean|simplecast|megaphone"
+_PROVIDER_HOSTS = (
+    r"ketamin|clinic|infusion|wellness|paincent|painmanag|spine|tms|therap(y|ies)|healing|medicalcenter|medspa"
+    r"|psychiatr(y|ic)[^/]*\.(com|net|clinic)|treatment"
+)
+_NEWS_HOSTS = (
+    r"news|times|post|herald|tribune|gazette|journal|daily|bbc|cnn|reuters|apnews|guardian|telegraph|radio|press|today"
+    r"|stat|fierce|becker"
+)
+
 _ADDRESSES: tuple[tuple[str, EntryKind, float], ...] = (
         (r"^https?://[^/]*(medrxiv|biorxiv|psyarxiv|preprints|researchsquare|ssrn)\.", "preprint", 3.0),
         (r"^https?://[^/]*(clinicaltrials|clinicaltrialsregister|isrctn|anzctr|chictr|drks|euclinicaltrials|trialsearch)\b",
@@ -52,7 +62,7 @@ _ADDRESSES: tuple[tuple[str, EntryKind, float], ...] = (
         (r"doi\.org/10\.", "research", 1.5),
         (r"^https?://[^/]*(youtube|youtu\.be|vimeo|ted\.com|rumble|dailymotion|twitch)", "video", 3.0),
         (r"/(videos?|watch|webinars?)/", "video", 1.6),
-        (r"^https?://[^/]*(podcasts?\.|spotify|soundcloud|libsyn|buzzsprout|podbean|simplecast|megaphone)", "podcast", 3.0),
+        (rf"^https?://[^/]*({_PODCAST_HOSTS})", "podcast", 3.0),
         (r"/(podcasts?|episodes?)/", "podcast", 1.6),
         (r"^https?://[^/]*(prnewswire|businesswire|globenewswire|newswire|accesswire|einpresswire|prweb|presseportal)",
          "press-release", 2.5),
@@ -61,12 +71,11 @@ _ADDRESSES: tuple[tuple[str, EntryKind, float], ...] = (
         (r"(fda\.gov/(drugs/(drug-safety|human-drug-compounding)|safety)|/drug-safety|/medwatch|/drug-safety-update)",
          "safety-alert", 2.0),
         (r"/(guidelines?|consensus|practice-parameters?)[/-]", "guideline", 1.0),
-        (r"^https?://[^/]*(ketamin|clinic|infusion|wellness|paincent|painmanag|spine|tms|therap(y|ies)|healing|medicalcenter"
-         r"|medspa|psychiatr(y|ic)[^/]*\.(com|net|clinic)|treatment)", "provider", 0.7),
-        (r"/(conditions?|services?|treatments?|what-we-treat|ketamine-(treatment|therapy|infusions?))(/|$)", "provider", 0.7),
+        (rf"^https?://[^/]*({_PROVIDER_HOSTS})", "provider", 0.7),
+        (r"/(conditions?|services?|treatments?|what-we-treat|ketamine-(treatment|therapy|infusions?))(/|$)",
+         "provider", 0.7),
         (r"/(faqs?|learn|how-to|what-is|guide)[-/]", "guide", 0.8),
-        (r"^https?://[^/]*(news|times|post|herald|tribune|gazette|journal|daily|bbc|cnn|reuters|apnews|guardian|telegraph"
-         r"|radio|press|today|stat|fierce|becker)", "news", 0.5),
+        (rf"^https?://[^/]*({_NEWS_HOSTS})", "news", 0.5),
         (r"/(news|story|stories|article|politics|business|entertainment)/", "news", 0.4),
 )  # fmt: skip
 """What the address says: hosts that carry one kind of thing, and the words publishers put in paths."""
@@ -84,48 +93,77 @@ def _cues(kind: EntryKind, weight: float, title: float, phrases: str) -> dict[st
 KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
     # phrase → (kind, votes in summary or content, votes in the title)
     **_cues("research", 0.7, 1.0, (
-        "randomized|randomised|placebo-controlled|double-blind|open-label|cohort|retrospective|prospective|in mice|in rats"
-        "|mice|rats|rodent*|we aimed|we conducted|secondary analysis|post hoc|pilot study|case report|case series|pilot trial"
-        "|noninferiority|non-inferiority|crossover|cross-sectional|proof-of-concept|pharmacokinetic*|doi|et al|participants were"
-        "|dose-response|dose-finding|patients were randomized|preclinical|biomarker*|neuroimaging|fmri|electrophysiolog*"
-        "|statistically significant|odds ratio|confidence interval|hazard ratio|background methods|methods results|study protocol"
-        "|original article|journal paper|paper in")),
-    **_cues("research", 0.2, 0.9, "effect of|effects of|efficacy|versus|vs|associated with|association between|modulat*|mechanism*|role of"),
+        "randomized|randomised|placebo-controlled|double-blind|open-label|cohort|retrospective|"
+        "prospective|in mice|in rats|mice|rats|rodent*|we aimed|we conducted|secondary analysis|"
+        "post hoc|pilot study|case report|case series|pilot trial|noninferiority|non-inferiority|"
+        "crossover|cross-sectional|proof-of-concept|pharmacokinetic*|doi|et al|participants were|"
+        "dose-response|dose-finding|patients were randomized|preclinical|biomarker*|neuroimaging|fmri|"
+        "electrophysiolog*|statistically significant|odds ratio|confidence interval|hazard ratio|"
+        "background methods|methods results|study protocol|original article|journal paper|paper in"
+    )),
+    **_cues("research", 0.2, 0.9, (
+        "effect of|effects of|efficacy|versus|vs|associated with|association between|modulat*|mechanism*|"
+        "role of"
+    )),
     **_cues("review", 1.2, 1.6, (
-        "systematic review|meta-analysis|meta-analyses|scoping review|narrative review|literature review|umbrella review"
-        "|review of the literature|this review|a review of|cochrane review|network meta-analysis")),
+        "systematic review|meta-analysis|meta-analyses|scoping review|narrative review|literature review|"
+        "umbrella review|review of the literature|this review|a review of|cochrane review|"
+        "network meta-analysis"
+    )),
     **_cues("guideline", 1.2, 1.8, (
-        "consensus guideline*|consensus statement|clinical practice guideline*|practice guideline*|position statement"
-        "|guidelines for|guideline for|guidance for|recommendations for clinicians|expert consensus|technology appraisal")),
+        "consensus guideline*|consensus statement|clinical practice guideline*|practice guideline*|"
+        "position statement|guidelines for|guideline for|guidance for|recommendations for clinicians|"
+        "expert consensus|technology appraisal"
+    )),
     **_cues("trial-record", 1.3, 1.3, (
-        "recruiting|nct|clinicaltrials gov|registered trial|trial registration|trial record|not yet recruiting"
-        "|estimated completion|primary outcome measure*|sponsored by|study to evaluate|a study of|trial outcomes")),
-    **_cues("preprint", 1.5, 1.5, "preprint|not peer reviewed|has not been peer-reviewed|medrxiv|biorxiv|psyarxiv"),
+        "recruiting|nct|clinicaltrials gov|registered trial|trial registration|trial record|"
+        "not yet recruiting|estimated completion|primary outcome measure*|sponsored by|study to evaluate|"
+        "a study of|trial outcomes"
+    )),
+    **_cues("preprint", 1.5, 1.5, (
+        "preprint|not peer reviewed|has not been peer-reviewed|medrxiv|biorxiv|psyarxiv"
+    )),
     **_cues("press-release", 0.9, 1.2, (
-        "press release|news release|prnewswire|pr newswire|globe newswire|business wire|forward-looking statements|nasdaq|tsx"
-        "|otcqb|nyse|cse|today announced|is pleased to announce|announces|announced today|provides update|announces update"
-        "|reports second quarter|reports third quarter|reports first quarter|corporate update|financial results|reports q*")),
+        "press release|news release|prnewswire|pr newswire|globe newswire|business wire|"
+        "forward-looking statements|nasdaq|tsx|otcqb|nyse|cse|today announced|is pleased to announce|"
+        "announces|announced today|provides update|announces update|reports second quarter|"
+        "reports third quarter|reports first quarter|corporate update|financial results|reports q*"
+    )),
     **_cues("opinion", 1.3, 1.5, (
-        "opinion|op-ed|editorial|letter to the editor|commentary|perspective|viewpoint|columnist|column|i believe|my experience"
-        "|my story|why i|blogger|a blog|personal essay|essay|argues that|interview with|q&a with|confessions")),
+        "opinion|op-ed|editorial|letter to the editor|commentary|perspective|viewpoint|columnist|column|"
+        "i believe|my experience|my story|why i|blogger|a blog|personal essay|essay|argues that|"
+        "interview with|q&a with|confessions"
+    )),
     **_cues("guide", 0.6, 1.4, (
-        "what is|what are|how to|how do|how does|what you should know|what to know|everything you need to know|guide to|a guide"
-        "|faq|frequently asked questions|tips for|symptoms causes|causes symptoms|explained|overview of|signs of|ways to"
-        "|what to expect|understanding|should you|can ketamine|benefits of|myths|questions to ask")),
-    **_cues("video", 1.4, 1.6, "video|webinar|watch|talk summary|documentary|youtube|vlog|ted talk"),
-    **_cues("podcast", 1.8, 1.8, "podcast|podcasts|episode|listen to|our host"),
+        "what is|what are|how to|how do|how does|what you should know|what to know|"
+        "everything you need to know|guide to|a guide|faq|frequently asked questions|tips for|"
+        "symptoms causes|causes symptoms|explained|overview of|signs of|ways to|what to expect|"
+        "understanding|should you|can ketamine|benefits of|myths|questions to ask"
+    )),
+    **_cues("video", 1.4, 1.6, (
+        "video|webinar|watch|talk summary|documentary|youtube|vlog|ted talk"
+    )),
+    **_cues("podcast", 1.8, 1.8, (
+        "podcast|podcasts|episode|listen to|our host"
+    )),
     **_cues("provider", 1.3, 0.7, (
-        "our clinic|our patients|we offer|we provide|our team|our providers|schedule a consultation|book an appointment"
-        "|book a consultation|free consultation|contact us|call us|a clinic|clinic page|clinic offers|clinic describes"
-        "|clinic explains|the clinic|a pain practice|the practice offers|infusion center|at our|new patients|treatment center"
-        "|a provider|providers page|a practice|a seller|pain center|wellness center")),
+        "our clinic|our patients|we offer|we provide|our team|our providers|schedule a consultation|"
+        "book an appointment|book a consultation|free consultation|contact us|call us|a clinic|clinic page|"
+        "clinic offers|clinic describes|clinic explains|the clinic|a pain practice|the practice offers|"
+        "infusion center|at our|new patients|treatment center|a provider|providers page|a practice|"
+        "a seller|pain center|wellness center"
+    )),
     **_cues("safety-alert", 1.6, 1.8, (
-        "safety alert|drug safety communication|recall|recalls|warning letter|black box warning|boxed warning|safety update"
-        "|fda warns|fda alerts|alerts health care professionals|medwatch|pharmacovigilance|safety communication|mhra warns")),
+        "safety alert|drug safety communication|recall|recalls|warning letter|black box warning|"
+        "boxed warning|safety update|fda warns|fda alerts|alerts health care professionals|medwatch|"
+        "pharmacovigilance|safety communication|mhra warns"
+    )),
     **_cues("news", 0.5, 0.7, (
-        "says|said|told|reports|reported|announced|approves|approved|police|court|lawsuit|sentenced|charged|pleaded guilty"
-        "|pleads guilty|minister|senator|governor|lawmakers|officials|researchers say|new study|study finds|scientists|startup"
-        "|opens|closes|raises|shares|stock|sales|mayor|spokesperson|prosecutors|the president|interview")),
+        "says|said|told|reports|reported|announced|approves|approved|police|court|lawsuit|sentenced|"
+        "charged|pleaded guilty|pleads guilty|minister|senator|governor|lawmakers|officials|"
+        "researchers say|new study|study finds|scientists|startup|opens|closes|raises|shares|stock|"
+        "sales|mayor|spokesperson|prosecutors|the president|interview"
+    )),
 }  # fmt: skip
 """Words and phrases that vote. Headlines speak of "effects of" where papers do; bodies use it for anything."""
 

@@ -9,6 +9,7 @@ The factors are few and fixed so that an editor can follow the sum in ``ketfeed 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -193,7 +194,7 @@ def _place_factor(rules: CompiledRules, text: Text, start: int) -> float:
         factor = weights["summary"]
         return factor if start <= LEAD else factor * (0.5 if start <= 3 * LEAD else 0.25)
     if name == "content":
-        share = min(1.0, (4000 / max(1, len(text.folded.text))) ** 0.5)
+        share = min(1.0, math.sqrt(4000 / max(1, len(text.folded.text))))
         return weights["content"] * share * (1.0 if start <= LEAD else 0.75)
     return weights[name]
 

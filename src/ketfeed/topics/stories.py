@@ -1,19 +1,30 @@
 """Which entries tell the same story: the same event, paper, trial record or announcement.
 
-new entry ─▶ story_keys     what to look up: identifiers and links (exact), bands of a sketch of its words (near)
-store     ─▶ candidates     entries that share a key; an index lookup, so the cost does not grow with the store
-          ─▶ decide         join which story, and why
+    new entry ─▶ story_keys     what to look up: identifiers and links (exact), minhashes of its concepts (near)
+    store     ─▶ candidates     entries that share a key; an index lookup, so the cost does not grow with the store
+              ─▶ decide         join which story, and why
+
+Two entries are one story when something says so and nothing speaks against it (story_rules.py). Joining a story needs
+one member that agrees and no member that contradicts, so that chains of half-alike reports do not run together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ketfeed.model import Entry, Tagging
+from ketfeed.model import Entry, EntryKind, Tagging
+from ketfeed.topics.identify import main_identifiers
+from ketfeed.topics.sketch import minhashes
+from ketfeed.topics.story_rules import Report, Verdict, compare, report
 
-WINDOW = timedelta(days=21)
-"""How far apart two reports of one event may be; identifiers and links join without a bound."""
+WINDOW = timedelta(days=45)
+"""How far apart two reports of one event may be; identifiers and links join without a bound.
+
+Republished releases and local versions of agency copy were seen up to five weeks later."""
+
+NEAR_KEYS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class StoryKeys:
     """What to look up to find an entry's possible companions; all short strings."""
 
     exact: tuple[str, ...] = ()  # identifiers and canonical links: looked up without a time bound
-    near: tuple[str, ...] = ()  # at most 12 bands of the sketch: looked up within WINDOW of the sort date
+    near: tuple[str, ...] = ()  # at most NEAR_KEYS minhashes: looked up within WINDOW of the sort date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +52,125 @@ class StoryDecision:
 
     join: str | None
     reasons: tuple[str, ...] = ()
+
+
+KIND_RANK: Mapping[EntryKind, int] = {
+    "research": 0, "trial-record": 0, "guideline": 0, "review": 0, "preprint": 1, "safety-alert": 1, "press-release": 2,
+    "news": 3, "video": 4, "podcast": 4, "guide": 5, "opinion": 5, "provider": 6,
+}  # fmt: skip
+"""Paper before release before coverage."""
+
+
+def story_keys(entry: Entry, tagging: Tagging) -> StoryKeys:
+    """What to look up for an entry, and to store so that later entries find it."""
+    own = main_identifiers(entry, tagging.identifiers)
+    exact = [identifier for identifier in own if len(identifier) <= 200]
+    if entry.canonical_link and not entry.link_is_redirect:
+        exact.append(f"link:{entry.canonical_link}"[:300])
+    made = report(entry, tagging)
+    return StoryKeys(tuple(dict.fromkeys(exact)), minhashes(made.sketch, NEAR_KEYS))
+
+
+def decide(
+    entry: Entry, tagging: Tagging, sort_at: datetime, keys: StoryKeys, candidates: Sequence[StoryCandidate]
+) -> StoryDecision:
+    """The story an entry belongs to among its candidates; the same whatever the order of the candidates.
+
+    ``keys`` are those of ``story_keys`` and are not needed again; ``sort_at`` dates an entry without a date.
+    """
+    del keys
+    mine = report(entry, tagging, sort_at)
+    stories: dict[str, list[Report]] = {}
+    for candidate in candidates:
+        other = report(candidate.entry, candidate.tagging, candidate.sort_at)
+        stories.setdefault(candidate.story, []).append(other)
+    best = _best(mine, stories)
+    return StoryDecision(None) if best is None else StoryDecision(best[0], best[1].reasons)
+
+
+def _best(mine: Report, stories: Mapping[str, Sequence[Report]]) -> tuple[str, Verdict] | None:
+    """The story with the strongest agreeing member and no contradicting one."""
+    best: tuple[float, str, Verdict] | None = None
+    for story in sorted(stories):
+        verdict = _join(mine, stories[story])
+        if verdict is not None and (best is None or verdict.score > best[0]):
+            best = (verdict.score, story, verdict)
+    return None if best is None else (best[1], best[2])
+
+
+def _join(mine: Report, members: Sequence[Report]) -> Verdict | None:
+    strongest: Verdict | None = None
+    for other in members:
+        verdict = compare(mine, other)
+        if verdict.against:
+            return None
+        if verdict.same and (strongest is None or verdict.score > strongest.score):
+            strongest = verdict
+    return strongest
+
+
+def pick_primary(members: Sequence[StoryCandidate]) -> str:
+    """Id of the entry that stands for a story: highest source priority, then paper before release before coverage,
+    then earliest, then the smallest id, so that the order of arrival does not matter."""
+    first = min(
+        members,
+        key=lambda one: (
+            -one.priority,
+            KIND_RANK.get(one.tagging.kind, 3),
+            one.entry.published or one.sort_at,
+            one.entry.id,
+        ),
+    )
+    return first.entry.id
+
+
+def cluster(reports: Sequence[Report]) -> list[list[int]]:
+    """Groups of indices that are one story each, for a file of entries; the order of the entries does not matter.
+
+    Strongest agreements first (so a chain cannot capture a member that fits better elsewhere); two groups merge only
+    when no pair across them contradicts.
+    """
+    pairs: list[tuple[float, int, int]] = []
+    against: set[tuple[int, int]] = set()
+    for one, other in _candidate_pairs(reports):
+        verdict = compare(reports[one], reports[other])
+        if verdict.against:
+            against.add((one, other))
+        elif verdict.same:
+            pairs.append((verdict.score, one, other))
+    order = sorted(pairs, key=lambda pair: (-pair[0], *sorted((reports[pair[1]].id, reports[pair[2]].id))))
+    group = {index: [index] for index in range(len(reports))}
+    for _, one, other in order:
+        left, right = group[one], group[other]
+        if left is right or any(_against(a, b, against, reports) for a in left for b in right):
+            continue
+        merged = left + right
+        for index in merged:
+            group[index] = merged
+    seen: set[int] = set()
+    groups: list[list[int]] = []
+    for index in range(len(reports)):
+        if index not in seen:
+            members = sorted(group[index])
+            seen.update(members)
+            groups.append(members)
+    return groups
+
+
+def _against(one: int, other: int, known: set[tuple[int, int]], reports: Sequence[Report]) -> bool:
+    pair = (one, other) if one < other else (other, one)
+    return pair in known or compare(reports[one], reports[other]).against
+
+
+def _candidate_pairs(reports: Sequence[Report]) -> Iterable[tuple[int, int]]:
+    """Pairs that share a key, as the store would find them."""
+    holders: dict[str, list[int]] = {}
+    for index, made in enumerate(reports):
+        for key in (*made.keys, *(f"near:{near}" for near in minhashes(made.sketch, NEAR_KEYS))):
+            holders.setdefault(key, []).append(index)
+    seen: set[tuple[int, int]] = set()
+    for indices in holders.values():
+        for position, one in enumerate(indices):
+            for other in indices[position + 1 :]:
+                seen.add((one, other))
+    return sorted(seen)

@@ -1,0 +1,303 @@
+"""What an entry reports, as weighted concepts: the form in which two reports of one event look alike.
+
+    "FDA greenlights J&J's Spravato as a standalone treatment"     → fda approve esketamine monotherapy treatment
+    "Esketamine nasal spray gets FDA nod for use without a pill"   → fda approve esketamine monotherapy pill
+
+Words of one meaning are one concept; the field's everyday words weigh little, names and numbers much. The weights are a
+fixed table and not counted from the store, so that a decision does not depend on what else is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+from zlib import crc32
+
+from ketfeed.topics.terms import fold
+
+_SYNONYMS = """\
+esketamine: esketamine | spravato | s-ketamine | ketamine-derived nasal spray | ketamine nasal spray | nasal spray |
+    ketamine-based nasal spray | ketamine derivative | ketamine-based antidepressant | ketamine-like drug |
+    esketamine nasal spray
+j&j: johnson & johnson | johnson and johnson | j&j | janssen | johnson johnson
+monotherapy: monotherapy | standalone | stand-alone | used alone | on its own | by itself | without an oral
+    antidepressant | single therapy | solo treatment
+fda: fda | food and drug administration | us regulators | u s regulators | us regulator
+approve: approve | approves | approved | approval | approvals | nod | greenlights | green light | greenlight | gives
+    the green light | green-lights | clears | cleared | clearance | ok | oks | okays | authorizes | authorized |
+    authorises | authorised | authorization | backs | gets go-ahead | go-ahead | zulassung | licensed | expands
+    approval | expanded approval
+reject: reject | rejects | rejected | rejection | refuses | refused | declines | declined | turns down | turned down
+    | complete response letter | denies | denied | votes against | not recommended | will not be recommended | snubs
+recommend: recommend | recommends | recommended | recommendation | recommendations | endorses | endorsed | panel
+    votes
+depression: depression | depressed | depressive | antidepressant | antidepressants | antidepressive | mdd | trd |
+    treatment-resistant depression | major depressive disorder | major depression | depressione | low mood |
+    negative frame of mind | clinical depression | anti-depressant
+ptsd: ptsd | post-traumatic stress disorder | posttraumatic stress disorder | post-traumatic stress | posttraumatic
+    stress | post traumatic stress disorder
+ect: ect | electroconvulsive therapy | electroconvulsive | electroshock | shock therapy | electro-convulsive therapy
+ocd: ocd | obsessive-compulsive disorder | obsessive compulsive disorder | obsessive-compulsive
+crps: crps | complex regional pain syndrome
+aud: alcohol use disorder | alcoholism | alcoholic | alcoholics | alcohol addiction | alcohol dependence
+suicide: suicide | suicides | suicidal | suicidality | suicidal ideation | suicidal thoughts
+ketamine: ketamine | ketamina | ketamin | special k | racemic ketamine
+kap: ketamine-assisted therapy | ketamine-assisted psychotherapy | ketamine assisted therapy | psychedelic therapy |
+    psychedelic-therapy | psychedelic treatment | psychedelic healthcare | ketamine therapy | ketamine treatment |
+    kap
+veteran: veteran | veterans | vet | vets | military | service members | servicemembers | soldiers | active duty
+va: va | department of veterans affairs | veterans affairs | veterans administration
+buy: buy | buys | buying | orders | ordered | order | purchase | purchases | procure | procurement | large
+    quantities | a lot | massive purchase | bulk
+charge: charged | charges | charge | indicted | indictment | indictments | arrested | arrests | arrest | accused
+plead: pleads guilty | pleaded guilty | plead guilty | pled guilty | plea | plea deal | plea agreement | guilty plea
+sentence: sentenced | sentence | sentencing
+prison: prison | jailed | jail | behind bars | months in prison | years in prison
+confinement: home confinement | house arrest | home detention
+probation: probation | supervised release | suspended sentence | community service
+acquit: acquitted | not guilty | cleared of | charges dropped | dismissed
+die: death | dies | died | dead | killed | deaths | overdose | fatal
+reclassify: reclassify | reclassified | reclassification | reclassifying | upgrade | upgraded | class a | class-a |
+    tougher class
+review: review | reviews | ordered a review | seek advice | asked advisers | consult | asks experts
+offer: offer | offers | offering | covers | cover | coverage | provide | provides | benefit | benefits | perk |
+    employee benefit | health benefit | health benefits | healthcare benefit | healthcare benefits | health plan |
+    employee health benefits
+employee: employee | employees | worker | workers | staff | workforce | workplace
+bronner: bronner | bronners | dr bronner | dr bronners | dr bronner s | bronner s | magic soaps
+open: opens | opening | opened | launches | launched | launch | unveils | new location | new clinic
+close: closes | closing | closed | closure | shuts down | shut down | shutting down | shutters | ceases operations |
+    abruptly closes
+bankrupt: bankruptcy | bankrupt | chapter 11 | chapter 7 | insolvency | insolvent
+acquire: acquires | acquired | acquisition | buys out | takeover | merger | merges | to acquire
+fund: award | awards | awarded | grant | grants | funding | funds | funded | raises | raised | receives
+trial: trial | trials | study | studies | clinical trial | randomized trial | randomised trial | research |
+    experiment | test | tests
+show: shows | finds | found | suggests | suggest | reveals | demonstrates | reports | says | results | findings
+versus: versus | vs | compared with | compared to | comparison | comparable | better than | noninferior |
+    non-inferior | noninferiority | as effective as | outperforms | beats | superior
+quetiapine: quetiapine | seroquel | quetiapine xr | quetiapine extended release | extended-release quetiapine |
+    quetiapine extended-release
+phq9: phq-9 | patient-reported | patient-reported depression severity | patient questionnaire
+warn: warns | warning | warnings | alert | alerts | cautions | caution
+ban: ban | bans | banned | prohibits | prohibited
+psilocybin: psilocybin | magic mushrooms | magic mushroom | shrooms
+mdma: mdma | ecstasy | midomafetamine
+legalize: legalize | legalizes | legalise | decriminalize | decriminalizes | decriminalization | decriminalisation |
+    legalization
+eu: ema | chmp | european commission | european medicines agency | eu | europe | european
+canada: health canada | canada | canadian | cadth
+australia: tga | pbs | pbac | australia | australian | therapeutic goods administration
+japan: japan | japanese | pmda
+china: china | chinese | nmpa
+scotland: smc | scottish medicines consortium | scotland | scottish
+uk: uk | united kingdom | britain | british | england | mhra
+phase1: phase 1 | phase i | phase 1a | phase 1b
+phase2: phase 2 | phase ii | phase 2a | phase 2b | phase iib | phase iia | mid-stage
+phase3: phase 3 | phase iii | phase 3b | phase 3a | late-stage
+phase4: phase 4 | phase iv | post-marketing
+nhs: nhs | national health service
+nice: nice | national institute for health and care excellence
+home office: home office | policing minister | crime minister | ministers | minister
+study start: recruiting | sought | looking for | recruit | enroll | enrolling | will test | will study | to examine
+    | will evaluate | to test
+child: pediatric | paediatric | adolescents | adolescent | children | teens | teenagers | 12 to 17 year olds
+say: says | say | said | tells | told | talks | opens up | admits | admitted | admission | confirms | confirmed |
+    defends | reveals | suggests | interview | interviewed | interviewer
+use: use | uses | using | takes | taking | took | prescription | prescribed | his ketamine
+investor: investor | investors | investitori | shareholders | tesla
+one: 1st | first
+six: 6 | six
+"""
+"""One concept a line: its name, then the words and phrases that mean it."""
+
+
+def _read_synonyms(table: str) -> dict[str, str]:
+    """Folded word or phrase → concept."""
+    found: dict[str, str] = {}
+    for line in table.replace("\n    ", " ").splitlines():
+        concept, _, words = line.partition(": ")
+        found.update((fold(word), concept) for word in words.split(" | "))
+    return found
+
+
+_CONCEPTS = _read_synonyms(_SYNONYMS)
+
+_STOP = frozenset("""\
+    a about above after again all also am an and any are as at be because been before being between both but by can
+    could did do does doing down during each few for from further get gets getting give given gives had has have
+    having he her here hers him his how i if in into is it its itself just like made make makes many may me might
+    more most much must my new no nor not now of off on once only or other our out over own per said same she should
+    since so some such than that the their them then there these they this those through to too under until up upon
+    us very via was we were what when where which while who whom whose why will with within without would you your
+    year years one two s t ll re ve d m de la le el di un una il der die das und et des du en y e o que per con per
+    w po na z do i
+""".split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
+
+_COMMON = frozenset("""\
+    ketamine depression treatment therapy patient patients drug drugs medicine medication health mental clinic
+    clinical study trial research researchers treat treating treated adults people disorder disorders use effects
+    effect dose doses risk safety new first news report show say says doctor doctors medical brain care help helps
+    helping week weeks month months day days hour hours percent response efficacy symptoms symptom infusion
+    infusions pain anxiety ptsd ocd suicide bipolar severe chronic acute major resistant university hospital center
+    centre program service services group company million world time today latest update based associated using long
+    term short high low results data analysis randomized controlled double blind placebo review page blog article
+    paper journal video podcast episode story experts expert scientists guide question questions way ways life work
+    potential benefits common different available options option non oral good better best large small full part
+    case cases number numbers rate rates government versus ect science public open rapid rapidly acting fast single
+    repeated low-dose anesthetic anaesthetic psychiatry psychiatric psychiatrist substance abuse alcohol cocaine
+    smoking postpartum crps aud fibromyalgia migraine headache psychotherapy assisted kap separation dog dogs cat
+    cats pet pets owner phobia panic social generalized schizophrenia autism consider argue safe lead led john david
+    michael department emergency surgery postoperative perioperative anesthesia lithium opioid opioids addiction
+    awareness national september prevention lifeline psychedelic psychedelics nasal spray weeks
+""".split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
+"""Words that most entries of this field share: they say the subject, not the event."""
+
+_MEDIUM = frozenset(
+    [
+        "esketamine",
+        "approve",
+        "fda",
+        "veteran",
+        "trial",
+        "kap",
+        "monotherapy",
+        "reject",
+        "fund",
+        "open",
+        "review",
+        "offer",
+        "employee",
+        "j&j",
+        "suicide",
+        "die",
+        "charge",
+    ]
+)
+
+_WORD = re.compile(r"[a-z0-9&]+")
+_NUMBER = re.compile(r"(?<![\w.,])[$€£]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s?(%|percent|million|billion|mg))?")
+_LONGEST = max(len(phrase.split()) for phrase in _CONCEPTS)
+
+
+def _stem(word: str) -> str:
+    """A crude English stem: plural and -ing/-ed ends go where enough of the word is left."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 6 and word.endswith("ing"):
+        return word[:-3]
+    if len(word) > 5 and word.endswith("ed"):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def concepts(text: str) -> tuple[str, ...]:
+    """The concepts of a text in order, repeated ones kept; stop words are left out."""
+    words = fold(text).split()
+    found: list[str] = []
+    index = 0
+    while index < len(words):
+        for length in range(min(_LONGEST, len(words) - index), 0, -1):
+            concept = _CONCEPTS.get(" ".join(words[index : index + length]))
+            if concept:
+                found.append(concept)
+                index += length
+                break
+        else:
+            word = words[index]
+            index += 1
+            if word not in _STOP and len(word) > 1:
+                found.append(_stem(word))
+    return tuple(found)
+
+
+_COMMON_STEMS = frozenset(_stem(word) for word in _COMMON)
+
+
+def weight(concept: str) -> float:
+    """How much a shared concept says about the event: everyday words little, names and numbers much."""
+    if concept in _COMMON or concept in _COMMON_STEMS:
+        return 0.25
+    if concept in _MEDIUM:
+        return 0.6
+    if concept.isdigit():
+        return 0.5 if len(concept) == 4 and concept.startswith(("19", "20")) else 1.3
+    return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """An entry's report reduced to what two reports of one event share."""
+
+    title: frozenset[str]
+    lead: frozenset[str]  # title and the first 400 characters of the excerpt
+    names: frozenset[
+        str
+    ]  # concepts written with a capital inside a sentence of the excerpt, and title words so written
+    numbers: frozenset[str]
+    order: tuple[str, ...]  # concepts of the title, in order
+
+
+def _names(text: str) -> set[str]:
+    """Words with a capital letter that do not begin a sentence."""
+    found: set[str] = set()
+    for match in re.finditer(r"(?<![.!?:;\"“] )(?<!^)\b[A-Z][A-Za-z’'-]+", text):
+        found.update(concepts(match.group()))
+    return {name for name in found if weight(name) >= 0.6}
+
+
+@lru_cache(maxsize=4096)
+def sketch(title: str, excerpt: str) -> Sketch:
+    """The sketch of a title and the plain text after it."""
+    lead_text = excerpt[:400]
+    order = concepts(title)
+    words = title.split()
+    title_case = sum(word[:1].isupper() for word in words) > 0.7 * len(words) if words else True
+    names = _names(lead_text) | (set() if title_case else _names(title))
+    numbers = {
+        match.group(1).replace(",", "") + (match.group(2) or "") for match in _NUMBER.finditer(f"{title} {lead_text}")
+    }
+    return Sketch(
+        title=frozenset(order),
+        lead=frozenset(order) | frozenset(concepts(lead_text)),
+        names=frozenset(names),
+        numbers=frozenset(numbers),
+        order=order,
+    )
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Weighted Dice coefficient of two concept sets, 0 .. 1."""
+    if not one or not other:
+        return 0.0
+    shared = sum(map(weight, one & other))
+    return 2 * shared / (sum(map(weight, one)) + sum(map(weight, other)))
+
+
+def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
+    """Weighted minhash values: two sketches share each with about the probability of their weighted Jaccard index.
+
+    Consistent sampling after Gollapudi and Panigrahy: the concept with the smallest -ln(hash)/weight wins.
+    """
+    tokens = [(token, weight(token) * (2.0 if token in entry.title else 1.0)) for token in entry.lead]
+    found: list[str] = []
+    for number in range(count):
+        best, winner = float("inf"), ""
+        for token, mass in tokens:
+            value = _exponential(token, number) / mass
+            if value < best:
+                best, winner = value, token
+        if winner:
+            found.append(f"{number:x}:{winner}"[:40])
+    return tuple(found)
+
+
+@lru_cache(maxsize=65_536)
+def _exponential(token: str, number: int) -> float:
+    """A fixed pseudo-random number with exponential distribution for a token."""
+    unit = (crc32(f"{number}/{token}".encode()) + 1) / 4294967297
+    return -log(unit)
