@@ -100,8 +100,8 @@ def adopt(connection: Connection, entries: Mapping[str, int], seq: int, now: int
     connection.execute(
         update(EDIT)
         .where(EDIT.c.entry.is_(None), EDIT.c.entry_id == bindparam("at_id"))
-        .values(entry=bindparam("number")),
-        [{"at_id": edit.entry_id, "number": number} for edit, number in mine],
+        .values(entry=bindparam("at_number")),
+        [{"at_id": edit.entry_id, "at_number": number} for edit, number in mine],
     )
     return _take_effect(connection, mine, seq, now)
 
