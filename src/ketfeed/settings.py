@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     parse_memory: int = Field(512 * MIB, ge=64 * MIB, description="address space of a parser process, bytes")
     parse_processes: int = Field(2, ge=1, le=64, description="parser processes")
 
+    # telling editors when a source changes its state of health
+    webhook: str | None = Field(None, description="address that gets a JSON POST for each digest of changes")
+    smtp: str | None = Field(None, description="mail server, smtp://user:password@host:587 or smtps://…")
+    mail_from: str | None = Field(None, description="sender of the digest; empty: ketfeed@ the mail server")
+    mail_to: str | None = Field(None, description="comma-separated addresses that get the digest")
+
     # remembering
     keep_polls: int = Field(30, ge=1, description="days a poll's record is kept")
 

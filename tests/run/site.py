@@ -19,6 +19,8 @@ class Asked:
     path: str
     headers: dict[str, str]
     at: float  # monotonic seconds
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,15 @@ class Site:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-            asked = Asked(headers.get("host", "").rpartition(":")[0], head[0].split(" ")[1], headers, time.monotonic())
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            asked = Asked(
+                headers.get("host", "").rpartition(":")[0],
+                head[0].split(" ")[1],
+                headers,
+                time.monotonic(),
+                head[0].split(" ")[0],
+                body,
+            )
             self.asked.append(asked)
             self.busy[asked.host] = self.busy.get(asked.host, 0) + 1
             self.most_busy[asked.host] = max(self.most_busy.get(asked.host, 0), self.busy[asked.host])

@@ -92,7 +92,7 @@ class Poller:
     """Runs polls within the limits of the settings; between ``start`` and ``stop``.
 
     clock and dice are passed in by tests. base_url: the public address of this site, to recognise its own feeds.
-    on_stored: told of every stored poll and its counts, in order (pings and webhooks hang here).
+    on_stored: told of every stored poll: the state before, what was written, its counts (notices hang here).
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Poller:
         base_url: str | None = None,
         clock: Callable[[], datetime] = utc_now,
         dice: Callable[[], float] = random.random,
-        on_stored: Callable[[PollWrite, PollCounts], None] | None = None,
+        on_stored: Callable[[SourceState, PollWrite, PollCounts], None] | None = None,
     ) -> None:
         self.writer = Writer(save_polls)
         self.base_url = base_url
@@ -355,7 +355,7 @@ class Poller:
             poll = replace(write.poll, new=counts.new, updated=counts.updated, unchanged=counts.unchanged)
         log_poll(poll)
         if self._on_stored is not None:
-            self._on_stored(write, counts)
+            self._on_stored(state, write, counts)
         return poll
 
     def _write_for(self, source: Source, state: SourceState, seen: Seen, seconds: float) -> PollWrite:
