@@ -428,3 +428,35 @@ def test_a_source_on_its_way_is_not_queued_twice(play: Callable[..., None]) -> N
         assert at.site.paths() == ["/feed"]
 
     play(scenario)
+
+
+def test_a_feeds_own_new_address_is_counted_only_while_the_same_feed_is_there(play: Callable[..., None]) -> None:
+    async def scenario(at: House) -> None:
+        new = at.site.url("/new")
+        itunes = f'<itunes:new-feed-url xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd">{new}</itunes:new-feed-url>'
+        at.site.scripts["/feed"] = conditional(feed("F", "one", extra=itunes), '"1"')
+        at.site.scripts["/new"] = conditional(feed("F", "one", "two"), '"2"')
+        for hours in (0, 1, 24, 48):
+            at.now = NOW + timedelta(hours=hours)
+            await at.poll(at.source())
+        assert (at.state().moved_to, at.state().moved_days) == (new, 3)
+        assert at.site.paths().count("/new") == 1  # the unchanged document still says what it said
+        at.site.scripts["/feed"] = conditional(feed("F", "one", "two", extra=itunes), '"3"')
+        at.site.scripts["/new"] = always(Answer(status=404))
+        at.now = NOW + timedelta(hours=72)
+        await at.poll(at.source())
+        assert at.state().moved_to is None
+
+    play(scenario)
+
+
+def test_one_poll_at_a_time_is_enough_to_look_at_a_new_address(play: Callable[..., None]) -> None:
+    async def scenario(at: House) -> None:
+        new = at.site.url("/new")
+        itunes = f'<itunes:new-feed-url xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd">{new}</itunes:new-feed-url>'
+        at.site.scripts["/feed"] = conditional(feed("F", "one", extra=itunes), '"1"')
+        at.site.scripts["/new"] = conditional(feed("F", "one"), '"2"')
+        await at.poll(at.source())
+        assert at.state().moved_to == new
+
+    play(scenario, SETTINGS.model_copy(update={"concurrency": 1}))

@@ -82,6 +82,11 @@ class Fetched:
     result: FetchResult
     full: bool
 
+    @property
+    def in_room(self) -> bool:
+        """Whether there is a document, which takes a place in the reading room."""
+        return self.result.status != 304
+
 
 def utc_now() -> datetime:
     """The clock of the outermost layer."""
@@ -206,11 +211,12 @@ class Poller:
 
     async def _dispatch(self) -> None:
         while True:
-            await self._slots.acquire()
+            host, job = await self._hosts.next()
             try:
-                host, job = await self._hosts.next()
-            except BaseException:
-                self._slots.release()
+                await self._slots.acquire()
+            except asyncio.CancelledError:
+                self._hosts.leave(host)
+                job.done.cancel()
                 raise
             task = asyncio.create_task(self._run(host, job))
             self._tasks.add(task)
@@ -234,28 +240,37 @@ class Poller:
         fetched: Fetched | None = None
         try:
             fetched = await self._fetch_in_slot(host, source, state, now)
-            seen = await self._read_in_room(source, state, fetched, now)
+            try:
+                seen = await self._understand(source, state, fetched, now)
+            finally:
+                if fetched.in_room:
+                    self._room.release()
+            if seen.moved_to is None and seen.feed is not None and seen.feed.info.new_feed_url:
+                seen = replace(seen, moved_to=await self._announced(source, state, seen.feed, now))
         except Exception as error:  # noqa: BLE001  # whatever it is becomes one word of the closed list
             seen = self._failed(source, error, fetched, now)
         return await self._store(source, state, seen, time.perf_counter() - begun)
 
     async def _fetch_in_slot(self, host: str, source: Source, state: SourceState, now: datetime) -> Fetched:
-        """Fetch, give the slot back, and raise what the reply stands for."""
+        """Fetch and give the slot back, with a place in the reading room for a document. Raises PollError, Refused."""
         turns = Turns(self._hosts, host, self._refuse_held)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # polls run in tasks of their own
         self._fetching.add(task)
         try:
             fetched = await self._fetch(source, state, turns, now)
+            turns.close()
+            await self._remember_hold(fetched.result, now)
+            error = outcome_error(fetched.result)
+            if error is not None:
+                raise Refused(error, fetched)
+            if fetched.in_room:
+                await self._room.acquire()
+            return fetched
         finally:
             self._fetching.discard(task)
             turns.close()
             self._slots.release()
-        await self._remember_hold(fetched.result, now)
-        error = outcome_error(fetched.result)
-        if error is not None:
-            raise Refused(error, fetched)
-        return fetched
 
     async def _fetch(self, source: Source, state: SourceState, turns: Turns[Job], now: datetime) -> Fetched:
         if self.base_url and source.url.startswith(self.base_url.rstrip("/") + "/feeds/"):
@@ -290,20 +305,24 @@ class Poller:
         if until is not None:
             raise Held(f"{host} asked to be left alone until {until:%Y-%m-%d %H:%M:%S} UTC", until)
 
-    async def _read_in_room(self, source: Source, state: SourceState, fetched: Fetched, now: datetime) -> Seen:
+    async def _understand(self, source: Source, state: SourceState, fetched: Fetched, now: datetime) -> Seen:
         """Make sense of a good reply. Raises PollError for a document that is none."""
         result, full = fetched.result, fetched.full
         if result.status == 304:
-            return Seen(now=now, outcome="not_modified", result=result, full=full)
+            moved_to = visit.permanent_target(result.redirects)
+            return Seen(now=now, outcome="not_modified", result=result, full=full, moved_to=moved_to)
+        moved_to = visit.permanent_target(result.redirects)
         body_hash = visit.body_hash(source, result.body)
         if body_hash == state.body_hash:
-            return Seen(now=now, outcome="not_modified", result=result, full=full, body_hash=body_hash)
-        async with self._room:
-            document = Document(body=result.body, content_type=result.header("content-type"), url=result.final_url)
-            feed = await self._reader.read(document, source, now)
+            return Seen(
+                now=now, outcome="not_modified", result=result, full=full, body_hash=body_hash, moved_to=moved_to
+            )
+        feed = await self._read(source, result, now)
         if visit.is_own_output(feed.info, self.base_url):
             raise SelfLoop("The document is a feed made by ketfeed: following it would merge our output into itself")
         same = bool(feed.entries_hash) and feed.entries_hash == state.entries_hash
+        if moved_to is not None and not (same or await self._has_known_entries(state, feed)):
+            moved_to = None
         return Seen(
             now=now,
             outcome="not_modified" if same else "ok",
@@ -311,15 +330,36 @@ class Poller:
             full=full,
             feed=feed,
             body_hash=body_hash,
-            same_feed=same or await self._is_same_feed(state, result, feed),
+            moved_to=moved_to,
         )
 
-    async def _is_same_feed(self, state: SourceState, result: FetchResult, feed: NormalisedFeed) -> bool:
-        """Whether a document that was reached through a permanent redirect still has entries we know."""
-        if state.entries == 0 or visit.permanent_target(result.redirects) is None:
+    async def _read(self, source: Source, result: FetchResult, now: datetime) -> NormalisedFeed:
+        document = Document(body=result.body, content_type=result.header("content-type"), url=result.final_url)
+        return await self._reader.read(document, source, now)
+
+    async def _has_known_entries(self, state: SourceState, feed: NormalisedFeed) -> bool:
+        """Whether a document at a new address has entries we know (a parked domain has none)."""
+        if state.entries == 0:
             return True
         ids = [entry.id for entry in feed.entries]
         return await self.writer.run(lambda: self._memory.knows(ids))
+
+    async def _announced(self, source: Source, state: SourceState, feed: NormalisedFeed, now: datetime) -> str | None:
+        """The feed's own new address (itunes:new-feed-url) if it answers with the same feed; looked at once a day."""
+        target = feed.info.new_feed_url
+        if target is None or target == source.url:
+            return None
+        if target == state.moved_to and not visit.is_another_day(state, now):
+            return target
+        try:
+            async with self._slots:
+                result = await self._client.get(target, turn=Turns(self._hosts, None, self._refuse_held))
+                if outcome_error(result) is not None or result.status == 304:
+                    return None
+                other = await self._read(source, result, now)
+        except PollError:
+            return None
+        return target if {entry.raw_id for entry in other.entries} & {entry.raw_id for entry in feed.entries} else None
 
     def _failed(self, source: Source, error: Exception, fetched: Fetched | None, now: datetime) -> Seen:
         """Name a failure with a word of the closed list and a sentence."""

@@ -103,7 +103,7 @@ class Seen:
     full: bool = False
     feed: NormalisedFeed | None = None  # None: not read
     body_hash: str | None = None  # of the body read or recognised
-    same_feed: bool = True  # False: a redirect led to a document that has none of the known entries
+    moved_to: str | None = None  # where the source says it has moved for good, proven to be the same feed
     held_until: datetime | None = None  # no request was made: the host asked to be left alone
 
 
@@ -215,19 +215,26 @@ def _renewed(known: Validators | None, result: FetchResult) -> Validators | None
 
 
 def _moved(state: SourceState, seen: Seen) -> dict[str, object]:
-    """Count the days on which a permanent redirect, or the feed's own new address, was seen with a good document."""
-    assert seen.result is not None  # noqa: S101  # called for good polls only
-    target = permanent_target(seen.result.redirects) if seen.same_feed else None
-    if target is None and seen.feed is not None:
-        target = seen.feed.info.new_feed_url
-    elif target is None and state.moved_to and not seen.result.redirects and seen.feed is None:
-        return {}  # an unchanged document still says what it said
+    """Count the days on which the source was seen to have moved; forget it when it no longer says so."""
+    target = seen.moved_to
+    if target is None and seen.feed is None and _still_says(state, seen):
+        target = state.moved_to
     if target is None or target == state.url:
         return {"moved_to": None, "moved_since": None, "moved_days": 0} if state.moved_to else {}
     if target != state.moved_to:
         return {"moved_to": target, "moved_since": seen.now, "moved_days": 1}
-    another_day = state.last_ok_at is None or state.last_ok_at.date() != seen.now.date()
-    return {"moved_days": state.moved_days + 1} if another_day else {}
+    return {"moved_days": state.moved_days + 1} if is_another_day(state, seen.now) else {}
+
+
+def _still_says(state: SourceState, seen: Seen) -> bool:
+    """Whether an unchanged document named the new address itself (itunes:new-feed-url): it still does."""
+    came_directly = state.validators is not None and state.validators.url == state.url
+    return came_directly and seen.result is not None and not seen.result.redirects
+
+
+def is_another_day(state: SourceState, now: datetime) -> bool:
+    """Whether the last good poll was on another day (UTC)."""
+    return state.last_ok_at is None or state.last_ok_at.date() != now.date()
 
 
 def one_line(text: str, limit: int = ERROR_CHARACTERS) -> str:
