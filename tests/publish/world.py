@@ -11,6 +11,7 @@ from ketfeed.model import (
     Catalog,
     Entry,
     FeedInfo,
+    FeedQuery,
     NormalisedFeed,
     Person,
     Poll,
@@ -24,8 +25,11 @@ from ketfeed.model import (
     TopicRule,
     entry_id,
 )
+from ketfeed.publish.document import Format
+from ketfeed.publish.feeds import Publisher
+from ketfeed.publish.select import find
 from ketfeed.store.db import Store
-from ketfeed.store.records import PollWrite
+from ketfeed.store.records import FeedVersion, PollWrite, SourceFacts, StoredEntry
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 BASE = "https://feeds.example.org"
@@ -97,3 +101,89 @@ def open_store(folder: Path, made: Catalog | None = None) -> Store:
     store = Store.open(f"sqlite:///{folder / 'ketfeed.db'}")
     store.sources.sync(made or catalog(), NOW - timedelta(days=30))
     return store
+
+
+FACTS = {
+    one.id: SourceFacts(
+        id=one.id, title=one.title, homepage=one.homepage, url=one.url, publish=one.publish, language=one.language,
+        licence=one.licence, priority=one.priority, active=True,
+    )
+    for one in SOURCES
+}  # fmt: skip
+
+
+def stored(one: Entry, tagging: Tagging | None = None, **fields: Any) -> StoredEntry:  # noqa: ANN401  # any field of it
+    """An entry as the store would hand it out, without a store."""
+    tagging = tagging or about("ptsd")
+    first_seen = fields.setdefault("first_seen", NOW)
+    fields.setdefault("source", FACTS[one.source_id])
+    fields.setdefault("sort_at", min(one.published or first_seen, first_seen))
+    fields.setdefault("changed_at", first_seen)
+    return StoredEntry(
+        number=fields.pop("number", 1),
+        entry=one,
+        tagging=tagging,
+        rule_tagging=tagging,
+        announced=True,
+        hidden=False,
+        pinned=fields.pop("pinned", False),
+        visible=True,
+        story_id=fields.pop("story_id", one.id),
+        primary=fields.pop("primary", True),
+        **fields,
+    )
+
+
+class Shelf:  # its methods have the store's arguments, needed or not
+    """A store of fixed entries, for tests of rendering alone."""
+
+    def __init__(self, entries: Sequence[StoredEntry], version: int = 1) -> None:
+        self.entries = self
+        self._entries = list(entries)
+        self._version = version
+
+    def version(self) -> int:
+        return self._version
+
+    def select(
+        self,
+        query: FeedQuery,
+        *,
+        max_per_source: int | None = 15,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[StoredEntry]:
+        return [
+            one
+            for one in self._entries
+            if (since is None or one.sort_at >= since) and (until is None or one.sort_at < until)
+        ][: query.limit]
+
+    def story(self, story: str) -> list[StoredEntry]:
+        return [one for one in self._entries if one.story_id == story]
+
+    def find(self, entry_id: str) -> StoredEntry | None:
+        return next((one for one in self._entries if one.entry.id == entry_id), None)
+
+    def search(self, words: str, limit: int = 20, *, public: bool = False) -> list[StoredEntry]:
+        return [one for one in self._entries if words in one.entry.title][:limit]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        return {"all": {"": len(self._entries)}}
+
+    def feed_version(self, query: FeedQuery) -> FeedVersion | None:
+        return None
+
+    def archive(self, query: FeedQuery) -> tuple[int, int]:
+        return 0, 0
+
+    def archive_page(self, query: FeedQuery, page: int) -> list[StoredEntry]:
+        return []
+
+
+def rendered(entries: Sequence[StoredEntry], form: Format, made: Catalog | None = None) -> bytes:
+    """The bytes of the feed ``all`` of fixed entries."""
+    publisher = Publisher(Shelf(entries), made or catalog(), BASE)
+    feed = find(publisher.catalog, "all")
+    assert feed is not None
+    return publisher.render(feed, form, NOW).body

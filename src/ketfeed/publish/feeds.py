@@ -71,7 +71,7 @@ class Entries(Protocol):
 
     def feed_version(self, query: FeedQuery) -> FeedVersion | None: ...
 
-    def archive(self, query: FeedQuery) -> int: ...
+    def archive(self, query: FeedQuery) -> tuple[int, int]: ...
 
     def archive_page(self, query: FeedQuery, page: int) -> list[StoredEntry]: ...
 
@@ -164,21 +164,29 @@ class Publisher:
         return (version, self.catalog.digest, self.catalog.site, digest.period_of(feed, now))
 
     def _render(self, feed: Feed, form: Format, now: datetime) -> Rendered:
-        key = f"{self.base_url} {feed.key} {form}"
-        if feed.view == "archive":
-            key, frozen = self._archived(feed, key)
-            if frozen is not None:
-                return self._rendered(feed, form, frozen)
-        body = WRITERS[form](self.document(feed, now))
-        return self._rendered(feed, form, self._ledger.publish(key, body, now))
+        key = self._key(feed, form)
+        if feed.view == "archive" and (members := self._full_page(feed)):
+            frozen = f"{key} {members}"
+            kept = self._ledger.get(frozen) or self._ledger.publish(frozen, self._write(feed, form, now), now)
+            return self._rendered(feed, form, self._ledger.publish(key, kept.body, kept.last_modified))
+        return self._rendered(feed, form, self._ledger.publish(key, self._write(feed, form, now), now))
 
-    def _archived(self, feed: Feed, key: str) -> tuple[str, Kept | None]:
-        """A full archive page is frozen as first published; only an editor's hiding makes another of it."""
-        members = self._archive_page(feed)
-        hidden = sorted(member.entry.id for member in members if member.hidden)
-        if hidden:
-            key = f"{key} without {','.join(hidden)}"
-        return key, self._ledger.get(key)
+    def _write(self, feed: Feed, form: Format, now: datetime) -> bytes:
+        return WRITERS[form](self.document(feed, now))
+
+    def _key(self, feed: Feed, form: Format) -> str:
+        return f"{self.base_url} {feed.key} {form}"
+
+    def _full_page(self, feed: Feed) -> str | None:
+        """What names a full archive page's members; None for a page that still grows.
+
+        A full page is frozen as first published (RFC 5005 section 4). What an editor hides must go all the same: other
+        members, other page.
+        """
+        if feed.number > self.store.entries.archive(feed.query)[0]:
+            return None
+        members = " ".join(one.entry.id for one in self._archive_page(feed))
+        return hashlib.sha256(members.encode()).hexdigest()
 
     def _rendered(self, feed: Feed, form: Format, kept: Kept) -> Rendered:
         return Rendered(
@@ -195,7 +203,7 @@ class Publisher:
     def _last_good(self, feed: Feed, form: Format, slot: _Slot | None) -> Rendered:
         if slot is not None:
             return slot.rendered
-        kept = self._ledger.get(f"{self.base_url} {feed.key} {form}")
+        kept = self._ledger.get(self._key(feed, form))
         if kept is None:
             raise StoreError("The database cannot be read, and this feed has not been published before.")
         return self._rendered(feed, form, kept)
@@ -214,8 +222,8 @@ class Publisher:
         """The feed with its items, newest first. Raises NoSuchFeed, StoreError."""
         site = self.catalog.site
         items = self._digest(feed, now) if feed.view in ("daily", "weekly") else self.items(self.stored(feed))
-        closed = self._closed(feed)
-        previous = archive_of(feed, closed) if closed else None
+        before = self._page_before(feed)
+        previous = archive_of(feed, before) if before else None
         live = Feed(base=feed.base, group=feed.group, title="", description="", query=feed.query)
         return Document(
             key=feed.key,
@@ -242,7 +250,7 @@ class Publisher:
     def stored(self, feed: Feed) -> Sequence[StoredEntry]:
         """The entries of a feed as remembered, newest first. Raises NoSuchFeed, StoreError."""
         if feed.view == "archive":
-            return [entry for entry in self._archive_page(feed) if not entry.hidden]
+            return self._archive_page(feed)
         if feed.story is not None:
             members = [entry for entry in self.store.entries.story(feed.story) if entry.visible]
             if not members:
@@ -276,22 +284,23 @@ class Publisher:
         return digest.items(feed, self, now)
 
     def _archive_page(self, feed: Feed) -> Sequence[StoredEntry]:
-        if not 1 <= feed.number <= self.closed_pages(feed.query):
+        members = self.store.entries.archive_page(feed.query, feed.number)
+        if not members and feed.number > self.store.entries.archive(feed.query)[0]:
             raise NoSuchFeed("There is no archive page at this address yet.")
-        return self.store.entries.archive_page(feed.query, feed.number)
+        return members
 
-    def closed_pages(self, query: FeedQuery) -> int:
-        """How many archive pages of a feed are full. Raises StoreError."""
-        closed = getattr(self.store.entries, "archive", None)
-        return closed(query) if closed else 0
+    def archive_pages(self, query: FeedQuery) -> int:
+        """How many archive pages a feed has, the one that is not full yet included. Raises StoreError."""
+        closed, waiting = self.store.entries.archive(query)
+        return closed + (waiting > 0)
 
-    def _closed(self, feed: Feed) -> int:
+    def _page_before(self, feed: Feed) -> int:
         """Number of the archive page before this document, 0 where there is none."""
         if feed.view == "archive":
             return feed.number - 1
         if feed.view != "live" or feed.story is not None or feed.group == "query":
             return 0
-        return self.closed_pages(feed.query)
+        return self.archive_pages(feed.query)
 
     def _addresses(self, feed: Feed) -> dict[Format, str]:
         return {form: self.base_url + feed.path(form) for form in FORMATS}

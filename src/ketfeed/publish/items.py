@@ -182,9 +182,9 @@ def _attachments(entry: Entry) -> tuple[Attachment, ...]:
 def _identifiers(stored: StoredEntry) -> tuple[tuple[str, str], ...]:
     found = []
     for name in dict.fromkeys((*stored.tagging.identifiers, *stored.entry.identifiers)):
-        registry, _, value = name.partition(":")
+        registry, _, value = plain(name).partition(":")
         if value and registry in _REGISTRIES:
-            found.append((plain(name), _REGISTRIES[registry].format(quote(value, safe="/().;:-_"))))
+            found.append((f"{registry}:{value}", _REGISTRIES[registry].format(quote(value, safe="/().;:-_"))))
     return tuple(found)
 
 

@@ -92,6 +92,8 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         return NAMESPACES
 
     def extend_atom(self, feed: Element) -> Element:
+        for name in ("title", "subtitle"):
+            _declare(_only(feed, name))
         self._links(feed, "link")
         for item in self.document.items:
             self._append(feed, item, lambda entry: entry.atom_entry())
@@ -161,10 +163,7 @@ class _ItemExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         if item.language:
             entry.set(XML_LANG, item.language)
         for name in ("title", "summary"):
-            element = _only(entry, name)
-            if looks_like_html(element.text or ""):  # a reader that guesses must not guess wrongly
-                element.set("type", "html")
-                element.text = escape(element.text or "")
+            _declare(_only(entry, name))
         for link in entry.findall("link"):
             entry.remove(link)
         etree.SubElement(entry, "link", href=item.url, rel="alternate", type="text/html")
@@ -176,6 +175,7 @@ class _ItemExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         _thumbnail(entry, item)
         if item.rights:
             etree.SubElement(entry, "rights").text = item.rights
+            _declare(_only(entry, "rights"))
         source = _only(entry, "source") if entry.find("source") is not None else etree.SubElement(entry, "source")
         _fill_source(source, item)
         return entry
@@ -206,6 +206,13 @@ def _only(parent: Element, name: str) -> Element:
     if found is None:
         raise ValueError(f"feedgen wrote no {name}")
     return found
+
+
+def _declare(text: Element) -> None:
+    """Mark plain text that looks like HTML ("S&P500") as the HTML it then is: a reader must not have to guess."""
+    if looks_like_html(text.text or ""):
+        text.set("type", "html")
+        text.text = escape(text.text or "")
 
 
 def _moment(moment: datetime) -> str:
@@ -239,6 +246,7 @@ def _fill_source(source: Element, item: Item) -> None:
     origin = item.origin
     etree.SubElement(source, "id").text = origin.identity
     etree.SubElement(source, "title").text = origin.title
+    _declare(_only(source, "title"))
     etree.SubElement(source, "updated").text = _moment(item.updated)
     if origin.homepage:
         etree.SubElement(source, "link", href=origin.homepage, rel="alternate", type="text/html")
@@ -246,3 +254,4 @@ def _fill_source(source: Element, item: Item) -> None:
         etree.SubElement(source, "link", href=origin.feed, rel="self")
     if origin.rights:
         etree.SubElement(source, "rights").text = origin.rights
+        _declare(_only(source, "rights"))

@@ -181,6 +181,7 @@ def prepare_feed(rendered: Rendered) -> Prepared:
         rendered.etag.strip('"'),
         rendered.last_modified,
         [*FEED_HEADERS, ("link", ", ".join(links))],
+        browser_type="application/xml; charset=utf-8" if rendered.media_type.endswith("+xml") else None,
     )
 
 

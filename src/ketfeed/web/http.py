@@ -33,6 +33,7 @@ class Prepared:
     full: Mapping[str, tuple[Headers, bytes]]  # coding ("", "gzip", "br") → headers of a 200, body
     unchanged: Mapping[str, Headers]  # coding → headers of a 304
     status: int = 200
+    browser: Mapping[str, tuple[Headers, bytes]] | None = None  # as ``full``, for a browser; None: the same
 
 
 def prepare(
@@ -42,23 +43,29 @@ def prepare(
     last_modified: datetime | None,
     headers: Sequence[tuple[str, str]] = (),
     status: int = 200,
+    browser_type: str | None = None,
 ) -> Prepared:
     """Headers for each coding of one body. ``codings`` holds "" and any of "gzip" and "br"; ``tag`` is unquoted.
 
-    The entity tag is strong, so every coding has its own (RFC 9110 section 8.8.3.3).
+    The entity tag is strong, so every coding has its own (RFC 9110 section 8.8.3.3). ``browser_type``: the media type
+    for a browser, where it differs.
     """
     full: dict[str, tuple[Headers, bytes]] = {}
+    browser: dict[str, tuple[Headers, bytes]] = {}
     unchanged: dict[str, Headers] = {}
+    vary = "Accept-Encoding" if browser_type is None else "Accept, Accept-Encoding"
     for coding, body in codings.items():
-        shared = [("etag", f'"{tag}{_SUFFIXES.get(coding, "")}"'), ("vary", "Accept-Encoding"), *headers]
+        shared = [("etag", f'"{tag}{_SUFFIXES.get(coding, "")}"'), ("vary", vary), *headers]
         if last_modified is not None:
             shared.append(("last-modified", http_date(last_modified)))
         unchanged[coding] = _bytes(shared)
-        shared += [("content-type", media_type), ("content-length", str(len(body)))]
+        shared.append(("content-length", str(len(body))))
         if coding:
             shared.append(("content-encoding", coding))
-        full[coding] = (_bytes(shared), body)
-    return Prepared(tag, last_modified, full, unchanged, status)
+        full[coding] = (_bytes([*shared, ("content-type", media_type)]), body)
+        if browser_type is not None:
+            browser[coding] = (_bytes([*shared, ("content-type", browser_type)]), body)
+    return Prepared(tag, last_modified, full, unchanged, status, browser or None)
 
 
 def answer(method: str, headers: Mapping[bytes, bytes], prepared: Prepared) -> Reply:
@@ -66,7 +73,10 @@ def answer(method: str, headers: Mapping[bytes, bytes], prepared: Prepared) -> R
     coding = choose_coding(headers.get(b"accept-encoding", b""), "br" in prepared.full, "gzip" in prepared.full)
     if prepared.status == 200 and _matches(headers, prepared):
         return Reply(304, prepared.unchanged[coding], b"")
-    shown, body = prepared.full[coding]
+    variants = prepared.full
+    if prepared.browser is not None and is_browser(headers.get(b"accept", b"")):
+        variants = prepared.browser
+    shown, body = variants[coding]
     return Reply(prepared.status, shown, b"" if method == "HEAD" else body)
 
 
@@ -115,6 +125,12 @@ def choose_coding(accepted: bytes, brotli: bool, gzip: bool) -> str:
         if ready and wanted > 0 and wanted >= best_quality:
             best, best_quality = coding, wanted
     return best
+
+
+@lru_cache(maxsize=1024)
+def is_browser(accept: bytes) -> bool:
+    """Whether a client asks for pages and knows no feeds. Chromium shows application/atom+xml as bare text."""
+    return b"text/html" in accept and not any(word in accept for word in (b"rss", b"atom", b"feed", b"rdf"))
 
 
 @lru_cache(maxsize=1024)

@@ -108,11 +108,11 @@ class Pages:
         """The twin of a feed: how to subscribe, its entries, its digests and its archive."""
         now_items = self._items(feed)
         related: list[Feed] = []
-        closed = 0
+        pages = 0
         if feed.view == "live" and feed.group not in ("query", "story"):
             related = [digest_of(feed, "daily"), digest_of(feed, "weekly")]
-            closed = self.publisher.closed_pages(feed.query)
-        older = archive_of(feed, closed) if closed else None
+            pages = self.publisher.archive_pages(feed.query)
+        older = archive_of(feed, pages) if pages else None
         if feed.view == "archive" and feed.number > 1:
             older = archive_of(self._live(feed), feed.number - 1)
         return self._page(
