@@ -41,7 +41,7 @@ from ketfeed.net.decode import ACCEPT_ENCODING, Decoder
 from ketfeed.net.guard import Target, judge_url, networks, printable
 from ketfeed.net.proxy import Proxy
 from ketfeed.net.resolve import Resolver, SystemResolver
-from ketfeed.net.transport import Exchange, GuardedTransport, Limits
+from ketfeed.net.transport import Exchange, GuardedTransport, Limits, write_request
 from ketfeed.settings import Settings
 
 FEED_ACCEPT = (
@@ -130,14 +130,20 @@ class Client:
     ) -> FetchResult:
         """Send a body to a hub or webhook. A redirect is a result like any other; the reply's body is not read."""
         async with _Bounded(deadline or self._settings.deadline) as bound:
-            target = judge_url(url, self._allow)
-            sent = [("user-agent", self._user_agent), ("accept", "*/*"), ("accept-encoding", ACCEPT_ENCODING)]
+            sent = [("user-agent", self._user_agent), ("accept-encoding", ACCEPT_ENCODING)]
             sent += [("content-type", content_type), *_own_headers(headers, None)]
-            response = await self._send("POST", target, sent, body)
-            try:
-                return self._result(url, target, response, b"", _received(response), bound.spent(), ())
-            finally:
-                await response.aclose()
+            request = httpx.Request("POST", judge_url(url, self._allow).url, headers=_raw(sent), content=body)
+            response = await self._transport.handle_async_request(request)
+            await response.aclose()
+            return FetchResult(
+                url=url,
+                final_url=str(request.url),
+                status=response.status_code,
+                headers=_text(response.headers.raw),
+                body=b"",
+                wire_bytes=0,
+                seconds=bound.spent(),
+            )
 
     async def aclose(self) -> None:
         """Nothing is kept between calls; here so that callers need not know."""
@@ -158,16 +164,25 @@ class Client:
         while True:
             sent, conditional = self._headers_for(target, first, accept, own, validators)
             async with bound.waiting(turn(target.host) if turn else None):
-                response = await self._send("GET", target, sent)
+                exchange = await self._transport.open(target, write_request("GET", target, _raw(sent)))
                 try:
-                    status = response.status_code
-                    body = await self._read(response, bound) if status in WITH_BODY else b""
+                    body = await self._read(exchange, bound) if exchange.status in WITH_BODY else b""
                 finally:
-                    await response.aclose()
-            wire += _received(response)
-            if status not in REDIRECTS:
-                return self._result(url, target, response, body, wire, bound.spent(), hops, conditional=conditional)
-            hops.append(Redirect(target.url, status, _location(response, target)))
+                    exchange.close()
+            wire += exchange.received
+            if exchange.status not in REDIRECTS:
+                return FetchResult(
+                    url=url,
+                    final_url=target.url,
+                    status=exchange.status,
+                    headers=_text(exchange.headers),
+                    body=body,
+                    wire_bytes=wire,
+                    seconds=bound.spent(),
+                    redirects=tuple(hops),
+                    conditional=conditional,
+                )
+            hops.append(Redirect(target.url, exchange.status, _location(exchange, target)))
             target = self._judge_hop(hops)
 
     def _judge_hop(self, hops: Sequence[Redirect]) -> Target:
@@ -197,7 +212,7 @@ class Client:
             ("accept-encoding", ACCEPT_ENCODING),
             *chosen.items(),
         ]
-        if validators is None or _plain(validators.url, self._allow) != target.url:
+        if validators is None or not self._is_at(validators.url, target):
             return sent, False
         if validators.etag is not None and _VALUE.fullmatch(validators.etag):
             sent.append(("if-none-match", validators.etag))
@@ -205,47 +220,26 @@ class Client:
             sent.append(("if-modified-since", validators.last_modified))
         return sent, sent[-1][0].startswith("if-")
 
-    async def _send(self, method: str, target: Target, headers: Headers, body: bytes = b"") -> httpx.Response:
-        raw = [(name.encode("ascii"), _to_bytes(value)) for name, value in headers]
-        content = body if method == "POST" else None
-        request = httpx.Request(method, target.url, headers=raw, content=content, extensions={"target": target})
-        return await self._transport.handle_async_request(request)
+    def _is_at(self, url: str, target: Target) -> bool:
+        """Whether a remembered address is the target in another or the same spelling."""
+        if url == target.url:
+            return True
+        try:
+            return judge_url(url, self._allow).url == target.url
+        except PollError:
+            return False
 
-    async def _read(self, response: httpx.Response, bound: _Bounded) -> bytes:
-        coding = ", ".join(response.headers.get_list("content-encoding")) or None
-        decoder = Decoder(coding, self._settings.max_decoded)
+    async def _read(self, exchange: Exchange, bound: _Bounded) -> bytes:
+        codings = [value.decode("latin-1") for name, value in exchange.headers if name == b"content-encoding"]
+        decoder = Decoder(", ".join(codings), self._settings.max_decoded)
         async with AsyncExitStack() as place:
             small = True
-            async for piece in response.stream:  # type: ignore[union-attr]  # our transport's stream is asynchronous
+            async for piece in exchange.pieces():
                 if small and decoder.size + len(piece) > LARGE:
                     small = False
                     await place.enter_async_context(bound.waiting(self._large))
                 decoder.feed(piece)
             return decoder.finish()
-
-    def _result(
-        self,
-        url: str,
-        target: Target,
-        response: httpx.Response,
-        body: bytes,
-        wire: int,
-        seconds: float,
-        hops: Sequence[Redirect],
-        *,
-        conditional: bool = False,
-    ) -> FetchResult:
-        return FetchResult(
-            url=url,
-            final_url=target.url,
-            status=response.status_code,
-            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw),
-            body=body,
-            wire_bytes=wire,
-            seconds=seconds,
-            redirects=tuple(hops),
-            conditional=conditional,
-        )
 
 
 class _Bounded:
@@ -311,11 +305,12 @@ def default_context() -> ssl.SSLContext:
     return context
 
 
-def _location(response: httpx.Response, target: Target) -> str:
+def _location(exchange: Exchange, target: Target) -> str:
     """Where a redirect points, absolute. Raises RedirectFailed."""
-    values = {value for name, value in response.headers.raw if name == b"location"}
-    if len(values) != 1 or not (value := values.pop().strip()):
-        raise RedirectFailed(f"status {response.status_code} without one Location")
+    values = {value.strip() for name, value in exchange.headers if name == b"location"}
+    value = values.pop() if len(values) == 1 else b""
+    if not value:
+        raise RedirectFailed(f"status {exchange.status} without one Location")
     try:
         text = value.decode("utf-8")  # RFC 9110 wants ASCII; servers send what is in their database
     except UnicodeDecodeError:
@@ -323,9 +318,7 @@ def _location(response: httpx.Response, target: Target) -> str:
     try:
         return urljoin(target.url, text)
     except ValueError:
-        raise RedirectFailed(
-            f"status {response.status_code} points to an unusable address: {printable(text)}"
-        ) from None
+        raise RedirectFailed(f"status {exchange.status} points to an unusable address: {printable(text)}") from None
 
 
 def _own_headers(headers: Headers, auth: Auth | None) -> Headers:
@@ -351,22 +344,17 @@ def _credentials(auth: Auth) -> str:
     return f"Bearer {secret}"
 
 
-def _to_bytes(value: str) -> bytes:
+def _text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+
+
+def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), _bytes(value)) for name, value in headers]
+
+
+def _bytes(value: str) -> bytes:
     """Header values come in as latin-1 and go out byte for byte; only an editor's own can hold anything else."""
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode("utf-8", "replace")
-
-
-def _plain(url: str, allow: tuple[object, ...]) -> str | None:
-    """The plain spelling of a remembered address, None for one that is no longer acceptable."""
-    try:
-        return judge_url(url, allow).url  # type: ignore[arg-type]
-    except PollError:
-        return None
-
-
-def _received(response: httpx.Response) -> int:
-    exchange: Exchange = response.extensions["exchange"]
-    return exchange.received

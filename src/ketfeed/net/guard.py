@@ -105,6 +105,10 @@ def judge_address(ip: str, allow: Networks = ()) -> None:
         address = ip_address(ip)
     except ValueError:
         raise BlockedAddress(f"{printable(ip)} is not an address that can be judged") from None
+    _judge(address, allow)
+
+
+def _judge(address: IPv4Address | IPv6Address, allow: Networks) -> None:
     reason = _denied(address, allow)
     if reason:
         raise BlockedAddress(f"{address} is not a public address: {reason}")
@@ -177,7 +181,7 @@ def _judge_host(host: str, allow: Networks, url: str) -> tuple[str, bool]:
             v6 = IPv6Address(host[1:-1])
         except ValueError:
             raise BadUrl(f"{printable(host)} is not an IPv6 address") from None
-        judge_address(str(v6), allow)
+        _judge(v6, allow)
         return str(v6), True
     name = _ascii(host).removesuffix(".")
     labels = name.split(".")
@@ -209,13 +213,14 @@ def _judge_number(name: str, labels: list[str], allow: Networks) -> None:
     """
     if _PLAIN_V4.fullmatch(name):
         try:
-            judge_address(str(IPv4Address(name)), allow)
+            address = IPv4Address(name)
         except ValueError:
             raise BadUrl(f"{name} is not an IPv4 address") from None
+        _judge(address, allow)
         return
     for reading in (_read_v4(labels, octal=True), _read_v4(labels, octal=False)):
         if reading is not None:
-            judge_address(str(reading), allow)
+            _judge(reading, allow)
     raise BadUrl(f"{name} is an odd spelling of a number; write the address as four decimal numbers")
 
 
