@@ -203,6 +203,22 @@ def test_a_database_that_refuses_is_a_storage_failure_and_stores_nothing(store: 
     assert state.validators is None
 
 
+def test_a_full_disk_is_a_storage_failure_and_the_next_poll_works(store: Store) -> None:
+    save(store, write([entry(1)]))
+    with store._database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    big = [entry(number, text=f"word{number} " * 20_000) for number in range(2, 6)]
+    with pytest.raises(StorageFailed, match=r"disk of .* is full"):
+        save(store, write(None, of=source("paper")), write(big, at=NOW + HOUR))
+    assert store.entries.count() == 1
+    assert store.sources.polls("paper") == []
+    with store._database.read() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    [counts] = save(store, write(big, at=NOW + HOUR))
+    assert counts.new == 4
+
+
 @pytest.mark.parametrize("title", ["half a pair \ud83d here", "zero \0 byte", "‮right to left", "é̂", ""])
 def test_any_text_can_be_stored(store: Store, title: str) -> None:
     [counts] = save(store, write([replace(entry(1), title=title, text=title * 3, summary=f"<p>{title}</p>")]))

@@ -79,19 +79,20 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading: all statements see the same state. Raises StoreError."""
-        with self._translated(), self.engine.connect() as connection:
+        with self.translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: committed when the block ends, rolled back when it raises. Raises StoreError."""
-        with self._writer, self._translated(), self.engine.connect() as connection:
+        with self._writer, self.translated(), self.engine.connect() as connection:
             writer = connection.execution_options(ketfeed_write=True)
             with writer.begin():
                 yield writer
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Turn the errors of the database into StoreError."""
         try:
             yield
         except exc.DBAPIError as error:
