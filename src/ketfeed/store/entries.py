@@ -15,9 +15,9 @@ from ketfeed.store.archive import count_open, last_closed, page_entries
 from ketfeed.store.engine import Database, from_us
 from ketfeed.store.finding import find_number, find_story
 from ketfeed.store.reading import read_entries
-from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, StoredEntry
+from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, Standing, StoredEntry
 from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING
-from ketfeed.store.selecting import plan, select_numbers, source_numbers
+from ketfeed.store.selecting import plan, select_numbers, source_numbers, standings
 
 
 class Entries:
@@ -115,6 +115,12 @@ class Entries:
             feed = plan(query, source_numbers(connection)).single
             numbers = [] if feed is None else page_entries(connection, feed, page)
             return [one for one in read_entries(connection, numbers) if one.visible]
+
+    def standings(self, entry_id: str) -> list[Standing]:
+        """In which feeds an entry's story stands, under which entry and how far from the top; empty: in none."""
+        with self._database.read() as connection:
+            story = find_story(connection, entry_id)
+            return [] if story is None else standings(connection, story)
 
     def count(self) -> int:
         """How many entries are stored, public or not."""

@@ -87,6 +87,16 @@ class StoredEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an entry's story stands in one feed of the listing."""
+
+    feed: str  # all, t:TOPIC, k:KIND, s:SOURCE ID, p (pinned), u (without topic)
+    entry_id: str  # the entry the story is shown by there
+    rank: int  # 1: the newest; counted to 1,000
+    source_rank: int  # 1: the newest of its source in this feed; counted to 1,000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TagChange:
     """What new rules changed about one entry, editors' decisions applied; empty fields: nothing of that sort."""
 

@@ -20,6 +20,7 @@ from ketfeed.model import FeedQuery
 from ketfeed.store import fulltext
 from ketfeed.store.engine import to_us
 from ketfeed.store.listing import ALL, PINNED, UNTAGGED, kind_feed, source_feed, topic_feed
+from ketfeed.store.records import Standing
 from ketfeed.store.schema import ENTRY, LISTING, SOURCE
 
 STEP = 200  # places read at a time
@@ -203,3 +204,30 @@ def _elsewhere(connection: Connection, place: Row[Any], how: Plan) -> bool:
         if not feeds.issuperset(how.also):
             return False
     return how.words is None or fulltext.says(connection, place.entry, how.words)
+
+
+COUNTED = 1000  # places counted before a standing
+
+
+def standings(connection: Connection, story: int) -> list[Standing]:
+    """Where a story stands, feed by feed."""
+    places = connection.execute(select(LISTING).where(LISTING.c.story == story).order_by(LISTING.c.feed)).all()
+    names = {number: name for name, number in source_numbers(connection).items()}
+    found = []
+    for place in places:
+        newer = (
+            select(LISTING.c.source)
+            .where(
+                LISTING.c.feed == place.feed,
+                LISTING.c.sort_at >= place.sort_at,
+                (LISTING.c.sort_at > place.sort_at) | (LISTING.c.entry > place.entry),
+            )
+            .limit(COUNTED)
+        )
+        sources = list(connection.execute(newer).scalars())
+        shown = connection.execute(select(ENTRY.c.id).where(ENTRY.c.number == place.entry)).scalar_one()
+        feed = f"s:{names[int(place.feed[2:])]}" if place.feed.startswith("s:") else place.feed
+        found.append(
+            Standing(feed=feed, entry_id=shown, rank=len(sources) + 1, source_rank=sources.count(place.source) + 1)
+        )
+    return found
