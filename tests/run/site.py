@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -124,3 +125,28 @@ def conditional(body: bytes, etag: str) -> Script:
         return Answer(body, headers=(*RSS, ("ETag", etag)))
 
     return answer
+
+
+@contextmanager
+def site_in_thread() -> Iterator[Site]:
+    """A Site for tests that wait for other processes; its scripts run in a thread of their own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    site = Site()
+    asyncio.run_coroutine_threadsafe(site.__aenter__(), loop).result(10)
+    try:
+        yield site
+    finally:
+        asyncio.run_coroutine_threadsafe(_end(site), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _end(site: Site) -> None:
+    await site.__aexit__(None, None, None)
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

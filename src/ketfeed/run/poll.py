@@ -27,6 +27,7 @@ from ketfeed.model import Auth, FetchResult, NormalisedFeed, Poll, Source, Sourc
 from ketfeed.net.client import outcome_error
 from ketfeed.run import visit
 from ketfeed.run.hosts import Hosts, Turns, host_of
+from ketfeed.run.room import ReadingRoom
 from ketfeed.run.visit import Seen, one_line
 from ketfeed.run.writer import SavePolls, Writer
 from ketfeed.settings import Settings
@@ -127,7 +128,7 @@ class Poller:
             connections=settings.host_connections, interval=settings.host_interval, holds=holds
         )
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._room = asyncio.Semaphore(settings.concurrency)
+        self._room = ReadingRoom(settings.concurrency)
         self._jobs: dict[str, Job] = {}  # by source: waiting or running
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetching: set[asyncio.Task[None]] = set()  # those of them that a stop may drop at once
@@ -244,7 +245,7 @@ class Poller:
                 seen = await self._understand(source, state, fetched, now)
             finally:
                 if fetched.in_room:
-                    self._room.release()
+                    self._room.leave(len(fetched.result.body))
             if seen.moved_to is None and seen.feed is not None and seen.feed.info.new_feed_url:
                 seen = replace(seen, moved_to=await self._announced(source, state, seen.feed, now))
         except Exception as error:  # noqa: BLE001  # whatever it is becomes one word of the closed list
@@ -265,7 +266,7 @@ class Poller:
             if error is not None:
                 raise Refused(error, fetched)
             if fetched.in_room:
-                await self._room.acquire()
+                await self._room.enter(len(fetched.result.body))
             return fetched
         finally:
             self._fetching.discard(task)
