@@ -1,7 +1,7 @@
 """What kind of thing an entry is: research, news, guide ... decided by votes, each of which is a reason.
 
     the source's kind      a registry publishes trial records                                      SOURCE_VOTES
-    the address            /trials/, youtube.com, .../podcast/                                     ADDRESS_VOTES
+    the address            /trials/, youtube.com, .../podcast/                                     HOST_VOTES
     the words              "randomised", "announces", "our clinic", found by the tagger's automaton    KIND_CUES
     the structure          an audio enclosure, a DOI
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from ketfeed.model import ENTRY_KINDS, Entry, EntryKind, Source, SourceKind
 
@@ -52,38 +53,54 @@ _NEWS_HOSTS = (
     r"|stat|fierce|becker"
 )
 
-_ADDRESSES: tuple[tuple[str, EntryKind, float], ...] = (
-        (r"^https?://[^/]*(medrxiv|biorxiv|psyarxiv|preprints|researchsquare|ssrn)\.", "preprint", 3.0),
-        (r"^https?://[^/]*(clinicaltrials|clinicaltrialsregister|isrctn|anzctr|chictr|drks|euclinicaltrials|trialsearch)\b",
-         "trial-record", 3.0),
-        (r"(/trials?/|/clinical-trials?[-/]|/study/NCT|NCT\d{8})", "trial-record", 1.6),
-        (rf"^https?://[^/]*({_RESEARCH_HOSTS})", "research", 1.5),
-        (r"/(papers?|publications?|doi|articles?/PMC\d+|abstract|pubmed)/", "research", 1.0),
-        (r"doi\.org/10\.", "research", 1.5),
-        (r"^https?://[^/]*(youtube|youtu\.be|vimeo|ted\.com|rumble|dailymotion|twitch)", "video", 3.0),
-        (r"/(videos?|watch|webinars?)/", "video", 1.6),
-        (rf"^https?://[^/]*({_PODCAST_HOSTS})", "podcast", 3.0),
-        (r"/(podcasts?|episodes?)/", "podcast", 1.6),
-        (r"^https?://[^/]*(prnewswire|businesswire|globenewswire|newswire|accesswire|einpresswire|prweb|presseportal)",
-         "press-release", 2.5),
-        (r"/(press-releases?|news-releases?|pressemitteilung)[/-]", "press-release", 2.0),
-        (r"/(opinion|op-ed|editorials?|commentary|columnists?|blogs?/opinion)[/-]", "opinion", 1.8),
-        (r"(fda\.gov/(drugs/(drug-safety|human-drug-compounding)|safety)|/drug-safety|/medwatch|/drug-safety-update)",
-         "safety-alert", 2.0),
-        (r"/(guidelines?|consensus|practice-parameters?)[/-]", "guideline", 1.0),
-        (rf"^https?://[^/]*({_PROVIDER_HOSTS})", "provider", 0.7),
-        (r"/(conditions?|services?|treatments?|what-we-treat|ketamine-(treatment|therapy|infusions?))(/|$)",
-         "provider", 0.7),
-        (r"/(faqs?|learn|how-to|what-is|guide)[-/]", "guide", 0.8),
-        (rf"^https?://[^/]*({_NEWS_HOSTS})", "news", 0.5),
-        (r"/(news|story|stories|article|politics|business|entertainment)/", "news", 0.4),
-)  # fmt: skip
-"""What the address says: hosts that carry one kind of thing, and the words publishers put in paths."""
-
-
-ADDRESS_VOTES: tuple[tuple[re.Pattern[str], EntryKind, float], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), kind, weight) for pattern, kind, weight in _ADDRESSES
+_REGISTRY_HOSTS = (
+    r"clinicaltrials|clinicaltrialsregister|isrctn|anzctr|chictr|drks|euclinicaltrials|trialsearch|trials\.(co|org)"
 )
+_RELEASE_HOSTS = r"prnewswire|businesswire|globenewswire|newswire|accesswire|einpresswire|prweb|presseportal"
+
+HOST_VOTES: tuple[tuple[re.Pattern[str], EntryKind, float], ...] = tuple(
+    (re.compile(pattern), kind, weight)
+    for pattern, kind, weight in (
+        (r"(medrxiv|biorxiv|psyarxiv|preprints|researchsquare|ssrn)\.", "preprint", 3.0),
+        (_REGISTRY_HOSTS, "trial-record", 3.0),
+        (_RESEARCH_HOSTS, "research", 1.5),
+        (r"doi\.org", "research", 1.5),
+        (r"youtube|youtu\.be|vimeo|(^|\.)ted\.com|rumble|dailymotion|twitch", "video", 3.0),
+        (_PODCAST_HOSTS, "podcast", 3.0),
+        (_RELEASE_HOSTS, "press-release", 2.5),
+        (_PROVIDER_HOSTS, "provider", 0.7),
+        (_NEWS_HOSTS, "news", 0.5),
+    )
+)
+"""Hosts that carry one kind of thing."""
+
+_PATHS: tuple[tuple[str, EntryKind, float], ...] = (
+    (r"/(?:trials?|clinical-trials?|study/NCT\d+)(?=[-/])|NCT\d{8}", "trial-record", 1.6),
+    (r"/(?:papers?|publications?|doi|articles?/PMC\d+|abstract|pubmed|article-abstract)/", "research", 1.0),
+    (r"/(?:videos?|watch|webinars?)[/?]", "video", 1.6),
+    (r"/(?:podcasts?|episodes?)/", "podcast", 1.6),
+    (r"/(?:press-releases?|news-releases?|pressemitteilung)[/-]", "press-release", 2.0),
+    (r"/(?:opinion|op-ed|editorials?|commentary|columnists?)[/-]", "opinion", 1.8),
+    (r"/(?:drug-safety|medwatch|human-drug-compounding|recalls?)[^/]*", "safety-alert", 2.0),
+    (r"/(?:guidelines?|consensus|practice-parameters?)[/-]", "guideline", 1.0),
+    (r"/(?:conditions?|services?|treatments?|what-we-treat|ketamine-(?:treatment|therapy|infusions?))(?=/|$)",
+     "provider", 0.7),
+    (r"/(?:faqs?|learn|how-to|what-is|guide)[-/]", "guide", 0.8),
+    (r"/(?:news|story|stories|article|politics|business|entertainment)/", "news", 0.4),
+)  # fmt: skip
+"""The words publishers put in paths."""
+
+_PATH = re.compile("|".join(f"({pattern})" for pattern, _, _ in _PATHS), re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _host_votes(host: str) -> tuple[tuple[EntryKind, float, str], ...]:
+    return tuple(
+        (kind, weight, f"address: {found.group(0)}")
+        for pattern, kind, weight in HOST_VOTES
+        for found in (pattern.search(host),)
+        if found
+    )
 
 
 def _cues(kind: EntryKind, weight: float, title: float, phrases: str) -> dict[str, tuple[EntryKind, float, float]]:
@@ -172,9 +189,13 @@ def address_votes(entry: Entry) -> list[tuple[EntryKind, float, str]]:
     """Votes of the entry's address and enclosures, each with its reason."""
     votes: list[tuple[EntryKind, float, str]] = []
     if entry.link:
-        for pattern, kind, weight in ADDRESS_VOTES:
-            found = pattern.search(entry.link)
-            if found:
+        host, _, path = entry.link.partition("://")[2].partition("/")
+        votes += _host_votes(host.lower())
+        seen: set[int | None] = set()
+        for found in _PATH.finditer(f"/{path}"):
+            if found.lastindex not in seen:
+                seen.add(found.lastindex)
+                _, kind, weight = _PATHS[(found.lastindex or 1) - 1]
                 votes.append((kind, weight, f"address: {found.group(0)[:60]}"))
     for enclosure in entry.enclosures:
         media = (enclosure.type or "").partition("/")[0]

@@ -16,9 +16,10 @@ from ketfeed.model import Entry, Field, Reason, RuleSet, Source, Tagging, TopicM
 from ketfeed.topics.facts import facts
 from ketfeed.topics.identify import identify
 from ketfeed.topics.kinds import KIND_CUES, decide_kind
+from ketfeed.topics.places import Hits, Place, Scene, Text
 from ketfeed.topics.relevance import judge
-from ketfeed.topics.rules import CompiledRules, compile_rules
-from ketfeed.topics.score import Hits, Text, score
+from ketfeed.topics.rules import CompiledRules, CompiledTerm, compile_rules
+from ketfeed.topics.score import score
 from ketfeed.topics.terms import FoldedText
 
 _TAG = re.compile(
@@ -55,8 +56,8 @@ class Tagger:
         self._kind_cues = {numbers[phrase]: phrase for phrase in KIND_CUES}
         self._default_topics = {topic.id: topic for topic in rules.topics}
 
-    def texts(self, entry: Entry, source: Source) -> list[Text]:
-        """The texts of an entry that rules can look at; empty ones are left out."""
+    def texts(self, entry: Entry) -> list[Text]:
+        """The texts of an entry that a reader sees; empty ones are left out."""
         found: list[Text] = []
         if entry.title:
             found.append(Text("title", FoldedText(entry.title)))
@@ -73,26 +74,47 @@ class Tagger:
             found.append(
                 Text("category", FoldedText("\n".join(label.label or label.term for label in entry.categories)))
             )
-        if entry.link:
-            found.append(Text("link", FoldedText(_NOT_WORDS.sub(" ", entry.link.partition("://")[2]))))
-        found.append(Text("source", FoldedText(f"{source.title} {source.id}")))
+        return found
+
+    def _labels(self, entry: Entry, source: Source, texts: list[Text]) -> list[tuple[CompiledTerm, Place]]:
+        """Places in the address and the source's name, whose texts are added to ``texts`` when they hold one."""
+        labels = self._compiled.labels
+        if not labels.phrases:
+            return []
+        found: list[tuple[CompiledTerm, Place]] = []
+        named: tuple[tuple[Field, str], ...] = (
+            ("link", _NOT_WORDS.sub(" ", entry.link.partition("://")[2]) if entry.link else ""),
+            ("source", f"{source.title} {source.id}"),
+        )
+        for field, value in named:
+            text = Text(field, FoldedText(value))
+            hits = labels.find(text.folded.text)
+            if hits:
+                number = len(texts)
+                texts.append(text)
+                for pattern, start, end in hits:
+                    for phrase in labels.owners[pattern]:
+                        terms = self._compiled.label_terms[phrase]
+                        found += [
+                            (term, (number, start, end)) for term in terms if term.fields and field in term.fields
+                        ]
         return found
 
     def tag(self, entry: Entry, source: Source) -> Tagging:
         """Everything the rules say of an entry of a source."""
-        texts = self.texts(entry, source)
+        texts = self.texts(entry)
         hits = self._find(texts)
-        by_name = {text.field: text for text in texts}
-        plain_texts = [text.folded.original for text in texts if text.field in ("title", "summary", "content")]
-        identifiers = identify(entry, plain_texts)
+        by_name = {text.field: text.folded.original for text in texts}
+        identifiers = identify(entry, [by_name[name] for name in _READ_FIELDS if name in by_name])
         cues = [
-            (phrase, any(texts[place[0]].field == "title" for place in hits[number]))
-            for number, phrase in self._kind_cues.items()
-            if number in hits and any(texts[place[0]].field in ("title", "summary") for place in hits[number])
+            (self._kind_cues[phrase], any(texts[place[0]].field == "title" for place in hits[phrase]))
+            for phrase in self._kind_cues.keys() & hits.keys()
+            if any(texts[place[0]].field in ("title", "summary") for place in hits[phrase])
         ]
         kind, kind_reasons = decide_kind(entry, source, cues, identifiers)
         language = (entry.language or source.language or "").partition("-")[0].lower()
-        scored = score(self._compiled, texts, hits, kind, language)
+        labels = self._labels(entry, source, texts)
+        scored = score(Scene(self._compiled, texts, hits, language), labels, kind)
         matches = []
         for topic in self.rules.topics:
             match = scored.get(topic.id)
@@ -114,7 +136,7 @@ class Tagger:
             kind_reasons=kind_reasons,
             identifiers=identifiers,
             facts=facts(
-                [by_name[name].folded.original for name in _FACT_FIELDS if name in by_name],
+                [by_name[name] for name in _READ_FIELDS if name in by_name],
                 about_drug=relevant,
                 about_research=about_research,
             ),
@@ -139,4 +161,4 @@ class Tagger:
         return hits
 
 
-_FACT_FIELDS: tuple[Field, ...] = ("title", "summary", "content")
+_READ_FIELDS: tuple[Field, ...] = ("title", "summary", "content")

@@ -8,6 +8,7 @@ RuleSet ─▶ CompiledRules
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import regex
@@ -21,36 +22,39 @@ FIELD_WEIGHTS: dict[Field, float] = {
 }  # fmt: skip
 """What a term counts by where it stands, unless topics.yaml says otherwise."""
 
-DEFAULT_FIELDS: frozenset[Field] = frozenset(("title", "summary", "content", "category"))
-"""Where a term is looked for when it names no fields."""
+LABEL_FIELDS: frozenset[str] = frozenset(("link", "source"))
+"""Not read by readers: only terms that name one of these fields look there."""
 
 THRESHOLD = 1.0
 """One plain term in the title or in the lead of the summary is enough."""
 
 
+NONE = -1
+"""No set of phrases: the condition is not made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """Phrases that cancel a term: those around it only where they cover it, others when they stand near."""
+    """Phrases that cancel a term: those around it only where they cover it, others when they stand near.
 
-    covering: frozenset[int] = frozenset()
-    nearby: frozenset[int] = frozenset()
+    Both are numbers of phrase sets, or NONE.
+    """
 
-    def __bool__(self) -> bool:
-        return bool(self.covering or self.nearby)
+    covering: int = NONE
+    nearby: int = NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompiledTerm:
     """A term bound to its rule."""
 
     rule: int
     text: str
     weight: float
-    unless: Contexts
-    near: frozenset[int]
-    fields: frozenset[Field]
-    languages: frozenset[str]
-    plain: bool  # none of the conditions below apply: the inner loop skips them
+    near: int  # number of a phrase set, or NONE
+    unless: Contexts | None
+    fields: frozenset[Field] | None  # None: every field a reader sees
+    languages: frozenset[str] | None
     pattern: regex.Pattern[str] | None = None
 
 
@@ -61,7 +65,7 @@ class CompiledRule:
     id: str
     threshold: float
     requires: frozenset[int]
-    unless: Contexts
+    unless: Contexts | None
     indication: bool
     gathers: int | None
 
@@ -70,9 +74,12 @@ class CompiledRule:
 class CompiledRules:
     """Everything the tagger needs, built once per process."""
 
-    lexicon: Lexicon
+    lexicon: Lexicon  # for the texts a reader sees
     rules: tuple[CompiledRule, ...]  # topics in file order, relevance last
     terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number
+    sets: tuple[frozenset[int], ...]  # sets of phrases that terms name as contexts, each once
+    labels: Lexicon  # for the address and the source's name: only terms that name these fields
+    label_terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number in ``labels``
     regexes: tuple[CompiledTerm, ...]
     kind_terms: tuple[CompiledTerm, ...]  # terms that name the kind of the entry
     asides: frozenset[int]
@@ -81,15 +88,32 @@ class CompiledRules:
     gathers: int = 4  # indications that make a list
 
 
-def _contexts(phrases: tuple[str, ...], own: tuple[str, ...], lexicon: Lexicon) -> Contexts:
-    """Which of the phrases contain one of ``own`` (folded terms), and which only stand near."""
-    covering: set[int] = set()
-    nearby: set[int] = set()
-    for phrase in phrases:
-        around = f" {fold(phrase.rstrip('*'))} "
-        contains = any(f" {term} " in around or (star and f" {term}" in around) for term, star in map(_stem, own))
-        (covering if contains else nearby).add(lexicon.numbers[phrase])
-    return Contexts(frozenset(covering), frozenset(nearby))
+class _Sets:
+    """Phrase sets numbered, equal ones once, so that a scene looks each of them up once."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._numbers: dict[frozenset[int], int] = {}
+
+    def number(self, phrases: Iterable[str]) -> int:
+        """The number of a set of phrases, NONE for an empty one."""
+        members = frozenset(self._lexicon.numbers[phrase] for phrase in phrases)
+        return self._numbers.setdefault(members, len(self._numbers)) if members else NONE
+
+    def contexts(self, phrases: Iterable[str], own: Sequence[str]) -> Contexts | None:
+        """Which of the phrases contain one of ``own`` (the terms they cancel), and which only stand near."""
+        stems = [_stem(term) for term in own]
+        covering: list[str] = []
+        nearby: list[str] = []
+        for phrase in phrases:
+            around = f" {fold(phrase.rstrip('*'))} "
+            contains = any((f" {term}" if star else f" {term} ") in around for term, star in stems)
+            (covering if contains else nearby).append(phrase)
+        made = Contexts(self.number(covering), self.number(nearby))
+        return None if made == Contexts() else made
+
+    def all(self) -> tuple[frozenset[int], ...]:
+        return tuple(self._numbers)
 
 
 def _stem(term: str) -> tuple[str, bool]:
@@ -114,59 +138,62 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
     Raises regex.error for a term whose regular expression does not compile; ``ketfeed check`` has refused it before.
     """
     lexicon = Lexicon(_phrases(rules))
+    sets = _Sets(lexicon)
     topics = (*rules.topics, rules.relevance)
     default = rules.threshold or THRESHOLD
-    compiled = []
     terms: list[list[CompiledTerm]] = [[] for _ in lexicon.phrases]
+    labelled: dict[str, list[CompiledTerm]] = {}
     regexes: list[CompiledTerm] = []
     kind_terms: list[CompiledTerm] = []
     for index, rule in enumerate(topics):
-        compiled.append(_compile_rule(rule, default, lexicon))
         for term in rule.terms:
-            made = _compile_term(term, index, lexicon)
+            made = _compile_term(term, index, sets)
+            named = set(term.fields)
             if term.regex:
                 regexes.append(made)
-            elif "kind" in made.fields:
+                continue
+            if "kind" in named:
                 kind_terms.append(made)
-            if not term.regex and made.fields != {"kind"}:
+            if named & LABEL_FIELDS:
+                labelled.setdefault(term.text, []).append(made)
+            if not named or named - LABEL_FIELDS - {"kind"}:
                 terms[lexicon.numbers[term.text]].append(made)
+    labels = Lexicon(labelled)
     return CompiledRules(
         lexicon=lexicon,
-        rules=tuple(compiled),
+        rules=tuple(_compile_rule(rule, default, lexicon, sets) for rule in topics),
         terms=tuple(tuple(found) for found in terms),
+        labels=labels,
+        label_terms=tuple(tuple(labelled[phrase]) for phrase in labels.phrases),
         regexes=tuple(regexes),
         kind_terms=tuple(kind_terms),
         asides=frozenset(lexicon.numbers[phrase] for phrase in rules.asides),
         boilerplate=frozenset(lexicon.numbers[phrase] for phrase in rules.boilerplate),
         weights={**FIELD_WEIGHTS, **rules.weights},  # type: ignore[dict-item]  # the loader checked the names
         gathers=min((rule.gathers for rule in topics if rule.gathers), default=4),
+        sets=sets.all(),
     )
 
 
-def _compile_rule(rule: TopicRule, threshold: float, lexicon: Lexicon) -> CompiledRule:
-    own = tuple(term.text for term in rule.terms if not term.regex)
+def _compile_rule(rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Sets) -> CompiledRule:
     return CompiledRule(
         id=rule.id,
         threshold=rule.threshold or threshold,
         requires=frozenset(lexicon.numbers[phrase] for phrase in rule.requires),
-        unless=_contexts(rule.unless, own, lexicon),
+        unless=sets.contexts(rule.unless, [term.text for term in rule.terms if not term.regex]),
         indication=rule.indication,
         gathers=rule.gathers,
     )
 
 
-def _compile_term(term: Term, rule: int, lexicon: Lexicon) -> CompiledTerm:
-    unless = _contexts(term.unless, () if term.regex else (term.text,), lexicon)
-    near = frozenset(lexicon.numbers[phrase] for phrase in term.near)
-    fields = frozenset(term.fields) or DEFAULT_FIELDS
+def _compile_term(term: Term, rule: int, sets: _Sets) -> CompiledTerm:
     return CompiledTerm(
         rule=rule,
         text=term.text,
         weight=term.weight,
-        unless=unless,
-        near=near,
-        fields=fields,
-        languages=frozenset(language.lower() for language in term.languages),
-        plain=not (unless or near or term.languages or term.fields),
+        near=sets.number(term.near),
+        unless=sets.contexts(term.unless, () if term.regex else (term.text,)),
+        fields=frozenset(term.fields) or None,
+        languages=frozenset(language.lower() for language in term.languages) or None,
         pattern=regex.compile(term.text, regex.IGNORECASE) if term.regex else None,
     )

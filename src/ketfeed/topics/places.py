@@ -1,0 +1,183 @@
+"""Where the terms of the rules hold in an entry: conditions checked, each place once for the longest term there.
+
+with      one of the named phrases stands near: within 160 characters, or in the title
+unless    a phrase around the term cancels it there (in the title: everywhere); another one when it stands near
+fields    only there; addresses and source names only when named
+languages only in entries known to be in one of them
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ketfeed.model import Field
+from ketfeed.topics.rules import NONE, CompiledRules, CompiledTerm, Contexts
+from ketfeed.topics.terms import FoldedText
+
+Place = tuple[int, int, int]
+"""Number of the text, folded start, folded end."""
+
+Hits = dict[int, list[Place]]
+"""Phrase number → where it stands."""
+
+NEAR = 160
+"""Characters within which a phrase is near a term: about two sentences."""
+
+LEAD = 600
+"""Characters that count as the lead: an abstract's or an article's first paragraph."""
+
+REGEX_SECONDS = 0.05
+"""For one regular expression in one text; beyond it the expression is taken not to match."""
+
+
+@dataclass(slots=True)
+class Text:
+    """One text of an entry and the field it belongs to."""
+
+    field: Field
+    folded: FoldedText
+    leads: bool = False  # a content without a summary: its first paragraph counts as one
+
+
+@dataclass(slots=True, eq=False)
+class Occurrence:
+    """A term that counts at a place."""
+
+    term: CompiledTerm
+    text: int
+    start: int
+    end: int
+    weight: float = 0.0
+    listed: bool = False
+
+
+class Scene:
+    """An entry's texts and hits, with every phrase set looked up at most once."""
+
+    __slots__ = ("_cache", "fields", "hits", "language", "present", "rules", "texts")
+
+    def __init__(self, rules: CompiledRules, texts: list[Text], hits: Hits, language: str) -> None:
+        self.rules = rules
+        self.texts = texts
+        self.hits = hits
+        self.language = language
+        self.fields = [text.field for text in texts]
+        self.present = set(hits)
+        self._cache: dict[int, list[Place]] = {NONE: []}
+
+    def places(self, number: int) -> list[Place]:
+        """Every place of the phrases of a set."""
+        found = self._cache.get(number)
+        if found is None:
+            hits = self.hits
+            found = [place for phrase in self.rules.sets[number] & self.present for place in hits[phrase]]
+            self._cache[number] = found
+        return found
+
+    def near(self, place: Place, others: list[Place]) -> bool:
+        """Whether one of ``others`` is near a place. The title is near everything up to the lead of a text."""
+        text, start, end = place
+        fields = self.fields
+        in_title = fields[text] == "title"
+        for other, other_start, other_end in others:
+            if other == text:
+                if other_start - end <= NEAR and start - other_end <= NEAR:
+                    return True
+            elif (in_title and other_start <= LEAD) or (start <= LEAD and fields[other] == "title"):
+                return True
+        return False
+
+    def cancelled(self, unless: Contexts, place: Place) -> bool:
+        """Whether a phrase covers the place or, for phrases that do not hold the term, stands near it.
+
+        A covering phrase in the title says what the word means in the rest: after "Tropical depression forms" the
+        summary's "the depression" is the same one.
+        """
+        text, start, end = place
+        for other, other_start, other_end in self.places(unless.covering):
+            if other == text:
+                if other_start <= start + 1 and other_end >= end - 1:
+                    return True
+            elif self.fields[other] == "title":
+                return True
+        nearby = self.places(unless.nearby)
+        return bool(nearby) and self.near(place, nearby)
+
+    def holds(self, term: CompiledTerm, place: Place) -> bool:
+        """Whether the conditions of a term hold at a place."""
+        if term.fields is not None and self.fields[place[0]] not in term.fields:
+            return False
+        if term.languages is not None and self.language not in term.languages:
+            return False
+        if term.near != NONE and not self.near(place, self.places(term.near)):
+            return False
+        return term.unless is None or not self.cancelled(term.unless, place)
+
+
+def occurrences(scene: Scene, labels: list[tuple[CompiledTerm, Place]]) -> dict[int, list[Occurrence]]:
+    """Rule number → its terms' places that count. ``labels`` are places in the address and the source's name."""
+    rules = scene.rules
+    present = scene.present
+    open_rules = [not rule.requires or not rule.requires.isdisjoint(present) for rule in rules.rules]
+    unless = [rule.unless for rule in rules.rules]
+    found: dict[int, list[Occurrence]] = {}
+
+    def consider(term: CompiledTerm, place: Place) -> None:
+        context = unless[term.rule]
+        if scene.holds(term, place) and (context is None or not scene.cancelled(context, place)):
+            found.setdefault(term.rule, []).append(Occurrence(term, *place))
+
+    terms = rules.terms
+    for phrase, places in scene.hits.items():
+        for term in terms[phrase]:
+            if open_rules[term.rule] and (term.near == NONE or scene.places(term.near)):
+                for place in places:
+                    consider(term, place)
+    for term, place in labels:
+        if open_rules[term.rule]:
+            consider(term, place)
+    for term in rules.regexes:
+        if open_rules[term.rule]:
+            for place in _regex_places(term, scene.texts):
+                consider(term, place)
+    return {rule: _longest(made) for rule, made in found.items()}
+
+
+def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
+    """Where a regular expression is found in the original text, as folded places; nothing when it takes too long."""
+    places: list[Place] = []
+    if term.pattern is None:
+        return places
+    for number, text in enumerate(texts):
+        if text.field in ("link", "source") and not (term.fields and text.field in term.fields):
+            continue
+        original = text.folded.original
+        try:
+            for match in term.pattern.finditer(original, timeout=REGEX_SECONDS):
+                start = len(FoldedText(original[: match.start()]).text) - 1
+                end = len(FoldedText(original[: match.end()]).text)
+                places.append((number, start, max(end, start + 2)))
+        except TimeoutError:
+            continue
+    return places
+
+
+def _longest(made: list[Occurrence]) -> list[Occurrence]:
+    """Without the places that lie inside a longer one of the same rule."""
+    if len(made) == 1:
+        return made
+    made.sort(key=_by_place)
+    kept: list[Occurrence] = []
+    last: Occurrence | None = None
+    for one in made:
+        if last is not None and one.text == last.text and one.end <= last.end:
+            if one.start == last.start and one.end == last.end and abs(one.term.weight) > abs(last.term.weight):
+                kept[-1] = last = one
+            continue
+        kept.append(one)
+        last = one
+    return kept
+
+
+def _by_place(one: Occurrence) -> tuple[int, int, int]:
+    return (one.text, one.start, -one.end)
