@@ -1,0 +1,11 @@
+"""What editors write: two YAML files in, a checked Catalog out, and changes that keep the editor's hand.
+
+schema.py   the shape of both files (pydantic), also their JSON Schema
+marks.py    YAML text → plain data with the line and column of every key and value, YAML traps found on the way
+load.py     folder → Catalog, or every complaint at once as file:line:column: key: problem: what to write
+rules.py    groups expanded into terms: topics.yaml → RuleSet
+address.py  which addresses are the same, which can never be polled
+edit.py     changes to feeds.yaml that touch only the lines they must
+opml.py     subscription lists in and out; table.py the same as CSV
+watch.py    hot reload: the last good Catalog while files change
+"""

@@ -1,0 +1,349 @@
+"""A folder with ``feeds.yaml`` and ``topics.yaml`` → Catalog, or every complaint at once.
+
+    bytes ─▶ marks.read_marked ─▶ schema (pydantic) ─▶ what needs two places ─▶ model.Catalog
+              YAML and its traps    types, keys          ids, topics, addresses    defaults filled in
+
+Nothing here raises for content: a file that cannot be read, is empty or is half written is a complaint, and there is
+no Catalog, so that the caller keeps the last good one. An empty file never means "no sources".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ketfeed.catalog.address import address_key, find_fault
+from ketfeed.catalog.marks import Marked, Path, read_marked
+from ketfeed.catalog.rules import build_rules, check_groups
+from ketfeed.catalog.schema import (
+    RESERVED_SLUGS,
+    DefaultsSpec,
+    FeedsFile,
+    NamedFeedSpec,
+    SourceSpec,
+    TopicsFile,
+    seconds,
+)
+from ketfeed.catalog.wording import explain
+from ketfeed.model import (
+    ENTRY_KINDS,
+    Auth,
+    Catalog,
+    Complaint,
+    FeedQuery,
+    NamedFeed,
+    PageRule,
+    RuleSet,
+    Site,
+    SitemapRule,
+    Source,
+)
+
+FEEDS, TOPICS = "feeds.yaml", "topics.yaml"
+PLACES = ("feed", "page", "sitemap")  # a source names exactly one
+
+F = TypeVar("F", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a folder says: a catalog unless there is an error, and every complaint in file and line order."""
+
+    catalog: Catalog | None
+    complaints: tuple[Complaint, ...]
+
+    @property
+    def errors(self) -> tuple[Complaint, ...]:
+        """The complaints that must be mended."""
+        return tuple(complaint for complaint in self.complaints if complaint.severity == "error")
+
+
+def load_catalog(folder: FilePath) -> Loaded:
+    """Read both files of a folder."""
+    feeds, topics = _read(folder / FEEDS), _read(folder / TOPICS)
+    return load_marked(feeds, topics)
+
+
+def load_marked(feeds: Marked | None, topics: Marked | None) -> Loaded:
+    """Two files already read (None: not there) → Catalog. The files' names stand in the complaints."""
+    rules = _rules(topics)
+    topic_ids = None if topics is None or topics.broken else _topic_ids(topics)
+    catalog: Catalog | None = None
+    if feeds is None:
+        missing = Complaint(FEEDS, 1, 1, "", "there is no such file", "write one: docs/editors.md shows three lines")
+        return Loaded(None, (missing, *_sorted(topics)))
+    spec = _validate(feeds, FeedsFile, _check_feeds(topic_ids))
+    complaints = (*_sorted(feeds), *_sorted(topics))
+    if topics is None:
+        complaints += (
+            Complaint(TOPICS, 1, 1, "", "there is no such file", "without it nothing has a topic", "warning"),
+        )
+    if spec is not None and rules is not None and not any(one.severity == "error" for one in complaints):
+        catalog = _build(spec, rules)
+    return Loaded(catalog, complaints)
+
+
+def _sorted(marked: Marked | None) -> tuple[Complaint, ...]:
+    if marked is None:
+        return ()
+    unique = dict.fromkeys(marked.complaints)
+    return tuple(sorted(unique, key=lambda one: (one.line, one.column, one.severity)))
+
+
+def _read(path: FilePath) -> Marked | None:
+    """None when the file is not there; a file that cannot be opened is a complaint."""
+    name = str(path)
+    try:
+        return read_marked(name, path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        marked = Marked(name, broken=True)
+        marked.complain((), f"cannot be read ({error.strerror})", "check its owner and permissions")
+        return marked
+
+
+# ---------------------------------------------------------------- one file
+
+
+def _validate(marked: Marked, model: type[F], more: Callable[[Marked], None]) -> F | None:
+    """The file as a pydantic model, None with complaints when it is not one. ``more`` adds what pydantic cannot see."""
+    if marked.broken:
+        return None
+    if marked.empty:
+        marked.complain((), "the file is empty", "put the sources back: an empty file is never taken as 'no sources'")
+        return None
+    if not isinstance(marked.data, dict):
+        keys = ", ".join(f"{name}:" for name in model.model_fields)
+        marked.complain((), "not a mapping", f"begin with the keys {keys}")
+        return None
+    data = {key: value for key, value in marked.data.items() if not key.startswith("x-")}
+    spec: F | None = None
+    try:
+        spec = model.model_validate(data)
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            explain(marked, model, item)
+    more(marked)
+    return spec
+
+
+def _items(marked: Marked, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The mappings of a top-level list, with their position; whatever else stands there was complained about."""
+    listed = marked.data.get(key) if isinstance(marked.data, dict) else None
+    for index, item in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(item, dict):
+            yield index, item
+
+
+def _rules(marked: Marked | None) -> RuleSet | None:
+    """The rule set of topics.yaml; an empty one when the file is missing or empty; None with errors."""
+    if marked is None:
+        return RuleSet()
+    if marked.empty and not marked.broken:
+        marked.complain((), "the file is empty", "without topics only /feeds/all is published", warning=True)
+        return RuleSet()
+
+    def more(marked: Marked) -> None:
+        check_groups(marked)
+        _check_unique(marked, "topics", "id", "topic")
+        for index, item in _items(marked, "topics"):
+            if item.get("id") in RESERVED_SLUGS:
+                marked.complain(("topics", index, "id"), f"{item['id']} is an address of its own", "choose another id")
+            if not item.get("terms"):
+                marked.complain(("topics", index), "no terms: it can match nothing", "add terms:", warning=True)
+
+    spec = _validate(marked, TopicsFile, more)
+    if spec is None or any(one.severity == "error" for one in marked.complaints):
+        return None
+    return build_rules(spec)
+
+
+def _topic_ids(marked: Marked) -> frozenset[str]:
+    return frozenset(str(item["id"]) for _, item in _items(marked, "topics") if isinstance(item.get("id"), str))
+
+
+def _check_unique(marked: Marked, key: str, field: str, noun: str) -> None:
+    seen: dict[object, int] = {}
+    for index, item in _items(marked, key):
+        value = item.get(field)
+        if not isinstance(value, str):
+            continue
+        path: Path = (key, index, field)
+        if value in seen:
+            marked.complain(path, f"{noun} {value} stands in line {seen[value]} already", f"choose another {field}")
+        seen.setdefault(value, marked.place(path).line)
+
+
+def _check_feeds(topic_ids: frozenset[str] | None) -> Callable[[Marked], None]:
+    """What needs two places of feeds.yaml, or both files; ``topic_ids`` None: topics.yaml says nothing."""
+
+    def check(marked: Marked) -> None:
+        _check_unique(marked, "sources", "id", "source")
+        _check_unique(marked, "feeds", "slug", "feed")
+        if marked.data.get("sources") == []:
+            marked.complain(("sources",), "no sources", "an empty list is never taken as 'no sources': add one")
+        _check_site(marked)
+        keys: dict[str, int] = {}
+        for index, item in _items(marked, "sources"):
+            _check_source(marked, ("sources", index), item, keys)
+            _check_topics(marked, ("sources", index, "topics"), item.get("topics"), topic_ids)
+        sources = frozenset(str(item.get("id")) for _, item in _items(marked, "sources"))
+        for index, item in _items(marked, "feeds"):
+            _check_feed(marked, ("feeds", index), item, topic_ids or frozenset(), sources)
+            _check_topics(marked, ("feeds", index, "topics"), item.get("topics"), topic_ids)
+
+    return check
+
+
+def _check_site(marked: Marked) -> None:
+    site = marked.data.get("site")
+    base = site.get("base_url") if isinstance(site, dict) else None
+    if isinstance(base, str) and ("?" in base or "#" in base):
+        marked.complain(("site", "base_url"), "a public address ends before ? and #", f"write {base.split('?')[0]}")
+
+
+def _check_source(marked: Marked, path: Path, item: dict[str, Any], keys: dict[str, int]) -> None:
+    given = [place for place in PLACES if place in item]
+    if not given:
+        marked.complain(path, "no feed, page or sitemap", "add feed: https://…")
+        return
+    for place in given[1:]:
+        problem = f"{given[0]} and {place} cannot both be given"
+        marked.complain((*path, place), problem, "keep the one that is polled", at_key=True)
+    for place in given:
+        value = item[place]
+        here: Path = (*path, place, "url") if isinstance(value, dict) else (*path, place)
+        url = value.get("url") if isinstance(value, dict) else value
+        if isinstance(url, str):
+            _check_address(marked, here, url, keys)
+    auth = item.get("auth")
+    if isinstance(auth, dict) and len(set(auth) & {"basic_env", "bearer_env"}) != 1:
+        marked.complain((*path, "auth"), "needs exactly one of basic_env and bearer_env", "write {basic_env: NAME}")
+
+
+def _check_address(marked: Marked, path: Path, url: str, keys: dict[str, int]) -> None:
+    fault = find_fault(url)
+    if fault is not None:
+        marked.complain(path, fault.problem, fault.advice, warning=fault.severity == "warning")
+    key = address_key(url)
+    if key in keys:
+        problem = f"the same address stands in line {keys[key]}"
+        marked.complain(path, problem, "keep one of the two, or its entries come twice", warning=True)
+    keys.setdefault(key, marked.place(path).line)
+
+
+def _check_topics(marked: Marked, path: Path, given: object, topic_ids: frozenset[str] | None) -> None:
+    for index, topic in enumerate(given if isinstance(given, list) else []):
+        if topic_ids is not None and isinstance(topic, str) and topic not in topic_ids:
+            marked.complain((*path, index), f"no topic {topic} in {TOPICS}", _suggest(topic, topic_ids))
+
+
+def _check_feed(
+    marked: Marked, path: Path, item: dict[str, Any], topics: frozenset[str], sources: frozenset[str]
+) -> None:
+    slug = item.get("slug")
+    if isinstance(slug, str) and (slug in topics or slug in RESERVED_SLUGS):
+        taken = "a topic has this address" if slug in topics else f"{slug} is an address of its own"
+        marked.complain((*path, "slug"), taken, "choose another slug")
+    for key, known, noun in (("kinds", frozenset(ENTRY_KINDS), "kind"), ("sources", sources, "source"),
+                             ("not_sources", sources, "source")):  # fmt: skip
+        listed = item.get(key)
+        for index, value in enumerate(listed if isinstance(listed, list) else []):
+            if isinstance(value, str) and value not in known:
+                marked.complain((*path, key, index), f"no {noun} {value}", _suggest(value, known))
+
+
+def _suggest(word: str, known: frozenset[str]) -> str:
+    close = get_close_matches(word, sorted(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"one of {', '.join(sorted(known)[:20]) or 'none is defined'}"
+
+
+# ---------------------------------------------------------------- building
+
+
+def _build(spec: FeedsFile, rules: RuleSet) -> Catalog:
+    site = Site(
+        title=spec.site.title,
+        description=spec.site.description,
+        base_url=spec.site.base_url.rstrip("/") if spec.site.base_url else None,
+        language=spec.site.language,
+        icon=spec.site.icon,
+        hubs=tuple(spec.site.hubs),
+        max_per_source=spec.site.max_per_source,
+        backfill=spec.site.backfill,
+    )
+    catalog = Catalog(
+        site=site,
+        sources=tuple(_build_source(source, spec.defaults) for source in spec.sources),
+        feeds=tuple(_build_feed(feed) for feed in spec.feeds),
+        rules=rules,
+    )
+    # the sentences a topic shows are part of what is published, the rules' own digest is only about matching
+    basis = repr((catalog.site, catalog.sources, catalog.feeds, rules.digest,
+                  [(topic.id, topic.title, topic.description) for topic in rules.topics]))  # fmt: skip
+    return replace(catalog, digest=hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+
+
+def _build_source(spec: SourceSpec, defaults: DefaultsSpec) -> Source:
+    every = spec.every or defaults.every
+    page = spec.page if not isinstance(spec.page, str) else None
+    sitemap = spec.sitemap if not isinstance(spec.sitemap, str) else None
+    if spec.feed:
+        kind_of, url = "feed", spec.feed
+    elif spec.page:
+        kind_of, url = "page", page.url if page else str(spec.page)
+    else:
+        kind_of, url = "sitemap", sitemap.url if sitemap else str(spec.sitemap)
+    auth = None
+    if spec.auth is not None:
+        basic = spec.auth.basic_env
+        auth = Auth("basic", basic) if basic else Auth("bearer", spec.auth.bearer_env)
+    return Source(
+        id=spec.id,
+        url=url.strip(),
+        type=kind_of,  # type: ignore[arg-type]  # one of the three words by construction
+        title=spec.title or spec.id,
+        homepage=spec.homepage,
+        kind=spec.kind or defaults.kind or "news",
+        topics=tuple(dict.fromkeys(spec.topics or ())),
+        publish=spec.publish or defaults.publish or "summary",
+        relevance=spec.relevance or defaults.relevance or "filter",
+        every=seconds(every) if every else None,
+        priority=spec.priority if spec.priority is not None else defaults.priority or 0,
+        paused=spec.paused,
+        language=spec.language or defaults.language,
+        licence=spec.licence,
+        group=spec.group,
+        headers=tuple(spec.headers.items()),
+        auth=auth,
+        page=PageRule(page.items, page.link, page.title, page.date, page.summary, page.image) if page else PageRule(),
+        sitemap=SitemapRule(sitemap.include, sitemap.exclude) if sitemap else SitemapRule(),
+    )
+
+
+def _build_feed(spec: NamedFeedSpec) -> NamedFeed:
+    query = FeedQuery(
+        topics=tuple(sorted(set(spec.topics))),
+        match=spec.match,
+        kinds=tuple(sorted(set(spec.kinds))),
+        sources=tuple(sorted(set(spec.sources))),
+        not_sources=tuple(sorted(set(spec.not_sources))),
+        words=spec.q,
+        languages=tuple(sorted(set(spec.languages))),
+        limit=spec.limit,
+        pinned=spec.pinned,
+        untagged=spec.untagged,
+    )
+    return NamedFeed(slug=spec.slug, title=spec.title, description=spec.description, query=query)
+
+
+def unused_topics(catalog: Catalog, used: Sequence[str]) -> tuple[str, ...]:
+    """Topics of the catalog that are not in ``used``, in file order."""
+    return tuple(topic.id for topic in catalog.rules.topics if topic.id not in used)
