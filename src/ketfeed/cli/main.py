@@ -110,7 +110,7 @@ def _options(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (None: this process's) and return its exit code."""
-    from ketfeed.errors import KetfeedError, UsageError
+    from ketfeed.errors import CatalogError, KetfeedError, UsageError
 
     ordered = options_first(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -118,7 +118,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     except KetfeedError as error:
-        sys.stderr.write(f"ketfeed: {error}\n")
+        # complaints begin with their file and line, so that editors and terminals can jump there
+        prefix = "" if isinstance(error, CatalogError) else "ketfeed: "
+        sys.stderr.write(f"{prefix}{error}\n")
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130

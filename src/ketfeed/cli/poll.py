@@ -16,9 +16,9 @@ from ketfeed.cli.common import FAILED, console, err, load_catalog_or_exit, open_
 from ketfeed.cli.status import row_of, table_of
 from ketfeed.errors import StoreError, UsageError
 from ketfeed.model import Catalog, Source, SourceState
+from ketfeed.run.clock import utc_now
 from ketfeed.run.logs import configure_logs
 from ketfeed.run.loop import run_in_loop
-from ketfeed.run.poll import utc_now
 from ketfeed.run.service import poll_now
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store

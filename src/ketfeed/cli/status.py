@@ -12,7 +12,7 @@ from rich.table import Table
 from ketfeed.cli.common import ago, console, iso, load_catalog_or_exit, open_store, print_json, settings_from
 from ketfeed.model import Catalog, SourceState
 from ketfeed.run.cadence import MOVED_AFTER_DAYS
-from ketfeed.run.poll import utc_now
+from ketfeed.run.clock import utc_now
 
 COLOURS = {"ok": "green", "not_modified": "green", None: "dim", "rate_limited": "yellow", "internal": "bold red"}
 

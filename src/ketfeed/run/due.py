@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ketfeed.model import Source
-from ketfeed.run.poll import Poller, utc_now
+from ketfeed.run.clock import utc_now
+from ketfeed.run.poll import Poller
 from ketfeed.store.db import Store
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -26,6 +26,7 @@ from ketfeed.ingest.normalise import Document
 from ketfeed.model import Auth, FetchResult, NormalisedFeed, Poll, Source, SourceState, Validators
 from ketfeed.net.client import outcome_error
 from ketfeed.run import visit
+from ketfeed.run.clock import utc_now
 from ketfeed.run.hosts import Hosts, Turns, host_of
 from ketfeed.run.room import ReadingRoom
 from ketfeed.run.visit import Seen, one_line
@@ -87,11 +88,6 @@ class Fetched:
     def in_room(self) -> bool:
         """Whether there is a document, which takes a place in the reading room."""
         return self.result.status != 304
-
-
-def utc_now() -> datetime:
-    """The clock of the outermost layer."""
-    return datetime.now(UTC)
 
 
 class Poller:

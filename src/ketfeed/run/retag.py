@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from ketfeed.model import Entry, RuleSet, Source, Tagging
+from ketfeed.run.clock import utc_now
 from ketfeed.store.db import Store
 from ketfeed.store.records import Mark, TagChange
 from ketfeed.topics.match import Tagger
@@ -128,7 +129,7 @@ class RetagWalk:
         try:
             if not is_due(self._store, rules):
                 return
-            summary = retag(self._store, rules, now=datetime.now(UTC), stop=stop, on_progress=_tell)
+            summary = retag(self._store, rules, now=utc_now(), stop=stop, on_progress=_tell)
         except Exception:  # the next start, or the next change of rules, tries again
             log.exception("retag failed")
             return

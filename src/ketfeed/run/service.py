@@ -27,10 +27,11 @@ from ketfeed.errors import UsageError
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Catalog, Poll, Source, SourceState
 from ketfeed.net.client import Client
+from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
 from ketfeed.run.live import LiveCatalog
 from ketfeed.run.loop import run_in_loop
-from ketfeed.run.poll import Poller, utc_now
+from ketfeed.run.poll import Poller
 from ketfeed.run.retag import RetagWalk
 from ketfeed.run.schedule import Schedule
 from ketfeed.settings import Settings
