@@ -45,6 +45,7 @@ class Site:
     most_busy: dict[str, int] = field(default_factory=dict)
     port: int = 0
     _servers: list[asyncio.Server] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         self._servers.append(await asyncio.start_server(self._serve, "127.0.0.1", 0))
@@ -54,6 +55,9 @@ class Site:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for task in list(self._tasks):  # answers that are still delayed
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for server in self._servers:
             server.close()
             await server.wait_closed()
@@ -69,6 +73,18 @@ class Site:
         return [asked.path for asked in self.asked]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._converse(reader, writer)
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
@@ -93,9 +109,6 @@ class Site:
             lines += [f"{name}: {value}" for name, value in answer.headers]
             writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + answer.body)
             await writer.drain()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 def feed(title: str = "A feed", *items: str, extra: str = "") -> bytes:
@@ -138,15 +151,7 @@ def site_in_thread() -> Iterator[Site]:
     try:
         yield site
     finally:
-        asyncio.run_coroutine_threadsafe(_end(site), loop).result(10)
+        asyncio.run_coroutine_threadsafe(site.__aexit__(None, None, None), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-async def _end(site: Site) -> None:
-    await site.__aexit__(None, None, None)
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
