@@ -58,21 +58,20 @@ _REGISTRY_HOSTS = (
 )
 _RELEASE_HOSTS = r"prnewswire|businesswire|globenewswire|newswire|accesswire|einpresswire|prweb|presseportal"
 
-HOST_VOTES: tuple[tuple[re.Pattern[str], EntryKind, float], ...] = tuple(
-    (re.compile(pattern), kind, weight)
-    for pattern, kind, weight in (
-        (r"(medrxiv|biorxiv|psyarxiv|preprints|researchsquare|ssrn)\.", "preprint", 3.0),
-        (_REGISTRY_HOSTS, "trial-record", 3.0),
-        (_RESEARCH_HOSTS, "research", 1.5),
-        (r"doi\.org", "research", 1.5),
-        (r"youtube|youtu\.be|vimeo|(^|\.)ted\.com|rumble|dailymotion|twitch", "video", 3.0),
-        (_PODCAST_HOSTS, "podcast", 3.0),
-        (_RELEASE_HOSTS, "press-release", 2.5),
-        (_PROVIDER_HOSTS, "provider", 0.7),
-        (_NEWS_HOSTS, "news", 0.5),
-    )
+_HOSTS: tuple[tuple[str, EntryKind, float], ...] = (
+    (r"(medrxiv|biorxiv|psyarxiv|preprints|researchsquare|ssrn)\.", "preprint", 3.0),
+    (_REGISTRY_HOSTS, "trial-record", 3.0),
+    (_RESEARCH_HOSTS, "research", 1.5),
+    (r"doi\.org", "research", 1.5),
+    (r"youtube|youtu\.be|vimeo|(^|\.)ted\.com|rumble|dailymotion|twitch", "video", 3.0),
+    (_PODCAST_HOSTS, "podcast", 3.0),
+    (_RELEASE_HOSTS, "press-release", 2.5),
+    (_PROVIDER_HOSTS, "provider", 0.7),
+    (_NEWS_HOSTS, "news", 0.5),
 )
 """Hosts that carry one kind of thing."""
+
+HOST_VOTES = tuple((re.compile(pattern), kind, weight) for pattern, kind, weight in _HOSTS)
 
 _PATHS: tuple[tuple[str, EntryKind, float], ...] = (
     (r"/(?:trials?|clinical-trials?|study/NCT\d+)(?=[-/])|NCT\d{8}", "trial-record", 1.6),
@@ -147,24 +146,27 @@ KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
         "reports third quarter|reports first quarter|corporate update|financial results|reports q*"
     )),
     **_cues("opinion", 1.3, 1.5, (
-        "opinion|op-ed|editorial|letter to the editor|commentary|perspective|viewpoint|columnist|column|"
-        "i believe|my experience|my story|why i|blogger|a blog|personal essay|essay|argues that|"
+        "movie review|film review|book review|opinion|op-ed|editorial|letter to the editor|commentary|"
+        "perspective|viewpoint|columnist|column|"
+        "i believe|my experience|my story|why i|blogger|a blog|an entertainment blog|a columnist|"
+        "physician argues|argues|comments on|personal essay|essay|argues that|"
         "interview with|q&a with|confessions"
     )),
     **_cues("guide", 0.6, 1.4, (
-        "what is|what are|how to|how do|how does|what you should know|what to know|"
+        "paradigm shift|prescribing information|enrollment|directory explains|the guide|explainer|what is|"
+        "what are|how to|how do|how does|what you should know|what to know|"
         "everything you need to know|guide to|a guide|faq|frequently asked questions|tips for|"
         "symptoms causes|causes symptoms|explained|overview of|signs of|ways to|what to expect|"
-        "understanding|should you|can ketamine|benefits of|myths|questions to ask"
+        "understanding|should you|benefits of|myths|questions to ask"
     )),
-    **_cues("video", 1.4, 1.6, (
+    **_cues("video", 0.5, 1.4, (
         "video|webinar|watch|talk summary|documentary|youtube|vlog|ted talk"
     )),
     **_cues("podcast", 1.8, 1.8, (
-        "podcast|podcasts|episode|listen to|our host"
+        "podcast|podcasts|podcast episode|this episode|episode of|listen to|our host"
     )),
     **_cues("provider", 1.3, 0.7, (
-        "our clinic|our patients|we offer|we provide|our team|our providers|schedule a consultation|"
+        "provider spotlight|our clinic|our patients|we offer|we provide|our team|our providers|schedule a consultation|"
         "book an appointment|book a consultation|free consultation|contact us|call us|a clinic|clinic page|"
         "clinic offers|clinic describes|clinic explains|the clinic|a pain practice|the practice offers|"
         "infusion center|at our|new patients|treatment center|a provider|providers page|a practice|"
@@ -183,6 +185,24 @@ KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
     )),
 }  # fmt: skip
 """Words and phrases that vote. Headlines speak of "effects of" where papers do; bodies use it for anything."""
+
+
+_OPENINGS: tuple[tuple[re.Pattern[str], EntryKind, float], ...] = (
+    (
+        re.compile(r"(editorial|opinion|commentary|letter|viewpoint|perspective|op-ed|column)\b", re.IGNORECASE),
+        "opinion",
+        3.0,
+    ),
+    (re.compile(r"(review|a review|systematic review|narrative review)\b(?=\s*:| of\b)", re.IGNORECASE), "review", 1.6),
+    (re.compile(r"(watch|video)\b\s*:", re.IGNORECASE), "video", 2.0),
+    (re.compile(r"(podcast|episode|ep\.?)\b\s*[:#\d]|e\d{2,4}\s", re.IGNORECASE), "podcast", 2.0),
+    (
+        re.compile(r"(how to|what is|what are|what you|what to|why you|\d+ (things|ways|tips))\b", re.IGNORECASE),
+        "guide",
+        0.6,
+    ),
+)
+"""How titles open."""
 
 
 def address_votes(entry: Entry) -> list[tuple[EntryKind, float, str]]:
@@ -217,6 +237,12 @@ def decide_kind(
         (kind, weight, f"source is {source.kind}") for kind, weight in SOURCE_VOTES.get(source.kind, ())
     ]
     votes += address_votes(entry)
+    votes += [
+        (kind, weight, f"title opens: {found.group(0).strip()}")
+        for pattern, kind, weight in _OPENINGS
+        for found in (pattern.match(entry.title),)
+        if found
+    ]
     for phrase, in_title in cues:
         kind, weight, title_weight = KIND_CUES[phrase]
         votes.append((kind, title_weight if in_title else weight, f"{'title' if in_title else 'text'}: {phrase}"))
