@@ -14,6 +14,7 @@ from ketfeed.store import fulltext, saving
 from ketfeed.store.archive import count_open, last_closed, page_entries
 from ketfeed.store.engine import Database, from_us
 from ketfeed.store.finding import find_number, find_story
+from ketfeed.store.linking import Candidates
 from ketfeed.store.reading import read_entries
 from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, Standing, StoredEntry
 from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING
@@ -25,6 +26,7 @@ class Entries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._candidates = Candidates()
 
     def save_polls(self, batch: Sequence[PollWrite]) -> list[PollCounts]:
         """Store what some polls brought, in one transaction; one PollCounts per poll, in the order given.
@@ -37,7 +39,7 @@ class Entries:
             return []
         try:
             with self._database.write() as connection:
-                return saving.save(connection, batch)
+                return saving.save(connection, batch, self._candidates)
         except StoreError as error:
             raise StorageFailed(str(error)) from error
 

@@ -9,11 +9,12 @@ up costs the same among a thousand entries and a million.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
+from heapq import nsmallest
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -29,9 +30,13 @@ from ketfeed.topics.stories import StoryCandidate, StoryKeys
 SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
 WINDOW = stories.WINDOW // timedelta(microseconds=1)
 LAST_SPAN = 0x7FFF
-CANDIDATES = 50
-"""Looked at per entry: those that share exact keys first, then those that share most, then the newest."""
-EXACT = 1000  # near keys that one exact key outweighs; there are never so many
+CANDIDATES = 16
+"""Looked at per entry, with the other members of their stories; most of them share one common word by chance."""
+HOLDERS = 20
+"""Entries taken per key, the newest: a key that more entries of one time have says little."""
+MEMBERS = 20  # of a candidate's story, the newest, whose contradiction is heard
+CHUNK = 400
+EXACT = 1000.0  # an exact key outweighs any number of near ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +61,25 @@ class Links:
 NO_LINKS = Links({}, {})
 
 
-def link(connection: Connection, arrivals: Sequence[Arrival]) -> Links:
+def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates) -> Links:
     """Decide in order for each entry and write its keys; the rest is the caller's to write, once the entries are."""
     if not arrivals:
         return NO_LINKS
     keys = {one.number: stories.story_keys(one.entry, one.tagging) for one in arrivals}
     own = {one.number: own_keys(keys[one.number], one.sort_at) for one in arrivals}
-    asked = {one.number: asked_keys(keys[one.number], one.sort_at) for one in arrivals}
-    holders = find_holders(connection, {key for wanted in asked.values() for key in wanted})
-    stored = load_candidates(connection, {number for numbers in holders.values() for number in numbers})
+    nearest = _nearest(connection, arrivals, keys, own)
+    stored = known.load(connection, {number for numbers in nearest.values() for number in numbers})
     members = defaultdict[str, list[int]](list)
     for number, candidate in stored.items():
         members[candidate.story].append(number)
     joined: dict[int, int] = {}
     reasons: dict[int, tuple[str, ...]] = {}
     for one in arrivals:
-        nearest = rank_holders(one.number, asked[one.number], holders)
         story = one.number
-        if nearest:
-            # One member that contradicts keeps an entry out of a story, so decide() has to see all of them.
-            whole = {stored[number].story for number in nearest if number in stored}
-            candidates = [stored[number] for story_id in sorted(whole) for number in members[story_id]]
+        # One member that contradicts keeps an entry out of a story, so decide() has to see them with the candidates.
+        whole = sorted({stored[number].story for number in nearest[one.number] if number in stored})
+        candidates = [stored[number] for story_id in whole for number in members[story_id][-MEMBERS:]]
+        if candidates:
             decision = stories.decide(one.entry, one.tagging, from_us(one.sort_at), keys[one.number], candidates)
             if decision.join is not None:
                 story = joined[one.number] = int(decision.join)
@@ -85,22 +88,40 @@ def link(connection: Connection, arrivals: Sequence[Arrival]) -> Links:
             entry=one.entry, tagging=one.tagging, story=str(story), sort_at=from_us(one.sort_at), priority=one.priority
         )
         members[str(story)].append(one.number)
-        for key in own[one.number]:
-            holders[key].append(one.number)
     rows = sorted((key, number) for number, mine in own.items() for key in mine)
     if rows:
         connection.execute(insert_new(connection, STORY_KEY), [{"key": key, "entry": number} for key, number in rows])
     return Links(joined, reasons)
 
 
+def _nearest(
+    connection: Connection, arrivals: Sequence[Arrival], keys: Mapping[int, StoryKeys], own: Mapping[int, Sequence[int]]
+) -> dict[int, list[int]]:
+    """Per arrival, the likeliest companions among stored entries and the arrivals before it."""
+    asked = {one.number: asked_keys(keys[one.number], one.sort_at) for one in arrivals}
+    holders = find_holders(connection, {key for wanted in asked.values() for key in wanted})
+    found: dict[int, list[int]] = {}
+    for one in arrivals:
+        found[one.number] = rank_holders(one.number, asked[one.number], holders)
+        for key in own[one.number]:
+            holders[key].append(one.number)
+    return found
+
+
 def rank_holders(number: int, keys: Sequence[int], holders: Mapping[int, Sequence[int]]) -> list[int]:
-    """The other entries that share keys, most likely companions first, at most CANDIDATES. Pure."""
-    shared = Counter[int]()
+    """The other entries that share keys, most likely companions first, at most CANDIDATES. Pure.
+
+    A shared key counts the more the fewer entries have it; equally good ones come newest first.
+    """
+    shared: defaultdict[int, float] = defaultdict(float)
     for key in keys:
-        for other in holders.get(key, ()):
-            shared[other] += 1 if key >> 48 else EXACT
-    del shared[number]
-    return sorted(shared, key=lambda other: (-shared[other], -other))[:CANDIDATES]
+        group = holders.get(key)
+        if group:
+            worth = 1 / len(group) if key >> 48 else EXACT
+            for other in group:
+                shared[other] += worth
+    shared.pop(number, None)
+    return nsmallest(CANDIDATES, shared, key=lambda other: (-shared[other], -other))
 
 
 def write_reasons(connection: Connection, links: Links) -> None:
@@ -139,7 +160,7 @@ def find_holders(connection: Connection, keys: Iterable[int]) -> defaultdict[int
     if not wanted:
         return found
     if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted),)).all()
+        rows = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted), HOLDERS)).all()
     else:
         rows = connection.execute(_HOLDERS_IN, {"keys": wanted}).all()
     for key, entry in rows:
@@ -149,25 +170,47 @@ def find_holders(connection: Connection, keys: Iterable[int]) -> defaultdict[int
 
 _HOLDERS = (
     "SELECT k.key, k.entry FROM json_each(?) AS j CROSS JOIN story_key AS k ON k.key = j.value AND k.entry IN "
-    "(SELECT n.entry FROM story_key AS n WHERE n.key = j.value ORDER BY n.entry DESC LIMIT 50)"
+    "(SELECT n.entry FROM story_key AS n WHERE n.key = j.value ORDER BY n.entry DESC LIMIT ?)"
 )
 _HOLDERS_IN = select(STORY_KEY.c.key, STORY_KEY.c.entry).where(STORY_KEY.c.key.in_(bindparam("keys", expanding=True)))
 
 
-def load_candidates(connection: Connection, numbers: Iterable[int]) -> dict[int, StoryCandidate]:
-    """Stored entries as candidates with the other members of their stories, without large texts and matches."""
-    found: dict[int, StoryCandidate] = {}
-    wanted = sorted(numbers)
-    for start in range(0, len(wanted), 400):
-        part = wanted[start : start + 400]
-        together = select(ENTRY.c.story).where(ENTRY.c.number.in_(part))
-        for row in connection.execute(_LIGHT.where(ENTRY.c.story.in_(together))).mappings():
-            found[row["number"]] = _candidate(row)
-    return found
+class Candidates:
+    """Stored entries as candidates, without large texts and matches; those asked for lately are kept.
+
+    What was kept is used again only while the entry is as it was, so neither edits nor a rolled back transaction
+    can leave a wrong one. Used by one writer at a time.
+    """
+
+    def __init__(self, keep: int = 4000) -> None:
+        self._keep = keep
+        self._known: dict[int, tuple[tuple[int, int, bytes], StoryCandidate]] = {}
+
+    def load(self, connection: Connection, numbers: Iterable[int]) -> dict[int, StoryCandidate]:
+        """Entries by number, in the order stored, with the other members of their stories."""
+        found: dict[int, StoryCandidate] = {}
+        missing: list[int] = []
+        wanted = sorted(numbers)
+        for start in range(0, len(wanted), CHUNK):
+            together = select(ENTRY.c.story).where(ENTRY.c.number.in_(wanted[start : start + CHUNK]))
+            for number, *stamp in connection.execute(_STAMPS.where(ENTRY.c.story.in_(together))):
+                known = self._known.get(number)
+                if known is not None and known[0] == tuple(stamp):
+                    found[number] = known[1]
+                else:
+                    missing.append(number)
+        for start in range(0, len(missing), CHUNK):
+            for row in connection.execute(_LIGHT, {"numbers": missing[start : start + CHUNK]}):
+                self._known.pop(row.number, None)
+                found[row.number] = _candidate(row._asdict())
+                self._known[row.number] = ((row.story, row.changed_at, row.content_hash), found[row.number])
+        for number in list(self._known)[: max(0, len(self._known) - self._keep)]:
+            del self._known[number]
+        return dict(sorted(found.items()))
 
 
-def _candidate(row: Mapping[Any, Any]) -> StoryCandidate:
-    light = dict(row) | {"summary": "", "content": "", "text": "", "raw": None, "raw_id": ""}
+def _candidate(row: dict[str, Any]) -> StoryCandidate:
+    light = row | {"summary": "", "content": "", "text": "", "raw": None, "raw_id": ""}
     return StoryCandidate(
         entry=entry_from(light, row["source_id"]),
         tagging=tagging_from(row, ()),
@@ -181,7 +224,10 @@ _LIGHT = (
     select(
         ENTRY.c.number, ENTRY.c.id, ENTRY.c.story, ENTRY.c.title, ENTRY.c.link, ENTRY.c.canonical_link,
         ENTRY.c.excerpt, ENTRY.c.published, ENTRY.c.updated, ENTRY.c.sort_at, ENTRY.c.language, ENTRY.c.data,
-        ENTRY.c.tagging, ENTRY.c.relevant, ENTRY.c.kind, SOURCE.c.id.label("source_id"), SOURCE.c.priority,
+        ENTRY.c.tagging, ENTRY.c.changed_at, ENTRY.c.content_hash, ENTRY.c.relevant, ENTRY.c.kind,
+        SOURCE.c.id.label("source_id"), SOURCE.c.priority,
     )
     .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
+    .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
 )  # fmt: skip
+_STAMPS = select(ENTRY.c.number, ENTRY.c.story, ENTRY.c.changed_at, ENTRY.c.content_hash)

@@ -27,7 +27,7 @@ from ketfeed.store import fulltext
 from ketfeed.store.codec import entry_columns, match_columns, poll_columns, state_columns, state_from, tagging_text
 from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.engine import to_us
-from ketfeed.store.linking import Arrival, link, write_reasons
+from ketfeed.store.linking import Arrival, Candidates, link, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
 from ketfeed.store.meta import next_version, publish_version, read_number, upsert
 from ketfeed.store.placing import place_columns, relist
@@ -50,7 +50,7 @@ BadPoll = (exc.StatementError, ValueError, TypeError, OverflowError)
 """Errors of one poll's content; anything that says the database itself is in trouble is raised for the whole batch."""
 
 
-def save(connection: Connection, batch: Sequence[PollWrite]) -> list[PollCounts]:
+def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) -> list[PollCounts]:
     """Write a batch inside the running transaction; one PollCounts per poll, in order."""
     sources = load_sources(connection, {write.source.id for write in batch})
     saver = _Saver(
@@ -59,6 +59,7 @@ def save(connection: Connection, batch: Sequence[PollWrite]) -> list[PollCounts]
         next_number=(connection.execute(select(func.max(ENTRY.c.number))).scalar_one() or 0) + 1,
         backfill=read_number(connection, "backfill", 20),
         waiting=any_waiting(connection),
+        known=known,
     )
     states: list[dict[str, Any]] = []
     polls: list[dict[str, Any]] = []
@@ -163,6 +164,7 @@ class _Saver:
     version: int
     next_number: int
     backfill: int
+    known: Candidates
     waiting: bool  # editors' decisions about entries not stored yet
 
     def document(self, write: PollWrite, source: SourceFacts) -> PollCounts:
@@ -285,7 +287,7 @@ class _Saver:
                 matches += match_columns(number, tagging)
             if tagging.relevant or source.policy == "all":
                 arrivals.append(Arrival(number, entry, tagging, columns["sort_at"], source.priority))
-        links = link(connection, arrivals)
+        links = link(connection, arrivals, self.known)
         for columns in rows:
             columns["story"] = links.joined.get(columns["number"], columns["number"])
         connection.execute(insert(ENTRY), rows)

@@ -22,7 +22,7 @@ from ketfeed.model import Entry, Source, Tagging
 from ketfeed.store.codec import entry_columns, entry_from, match_columns, source_from, tagging_from, tagging_text
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of, overrule
 from ketfeed.store.engine import Database, to_us
-from ketfeed.store.linking import Arrival, link, write_reasons
+from ketfeed.store.linking import Arrival, Candidates, link, write_reasons
 from ketfeed.store.meta import next_version, publish_version, read_meta, write_meta
 from ketfeed.store.placing import relist
 from ketfeed.store.records import Mark, TagChange, Tagged
@@ -37,6 +37,7 @@ class Tags:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._candidates = Candidates()
 
     def batches(self, size: int = 500, after: int = 0) -> Iterator[list[Tagged]]:
         """All entries by number, from the one after ``after`` on; each batch is read when it is asked for."""
@@ -63,7 +64,7 @@ class Tags:
         Feeds follow and ``mark`` is set in the same transaction. Entries that become public look for their story.
         """
         with self._database.write() as connection:
-            changes = _apply(connection, pairs, to_us(now))
+            changes = _apply(connection, pairs, to_us(now), self._candidates)
             if mark is not None:
                 _write_mark(connection, mark)
         return changes
@@ -165,7 +166,9 @@ _CURRENT = (
 )  # fmt: skip
 
 
-def _apply(connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], now: int) -> list[TagChange]:
+def _apply(
+    connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], now: int, known: Candidates
+) -> list[TagChange]:
     pairs = [(tagged, tagging) for tagged, tagging in pairs if tagging != tagged.tagging]
     current = _hashes(connection, [tagged.number for tagged, _ in pairs])
     pairs = [
@@ -196,7 +199,7 @@ def _apply(connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], now:
     matches = [row for tagged, tagging in pairs for row in match_columns(tagged.number, tagging)]
     if matches:
         connection.execute(insert(MATCH), matches)
-    stories = {current[number].story for number in numbers} | _look_for_stories(connection, pairs, current)
+    stories = {current[number].story for number in numbers} | _look_for_stories(connection, pairs, current, known)
     version = next_version(connection)
     publish_version(connection, version, relist(connection, stories, version, numbers), now)
     changes = []
@@ -209,7 +212,7 @@ def _apply(connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], now:
 
 
 def _look_for_stories(
-    connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], current: Mapping[int, Any]
+    connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], current: Mapping[int, Any], known: Candidates
 ) -> set[int]:
     """Entries that may be public only now were never asked for their story; returns the stories they join."""
     alone = _alone(connection, [number for number, row in current.items() if row.story == number and not row.edited])
@@ -219,7 +222,7 @@ def _look_for_stories(
         if tagging.relevant and not tagged.tagging.relevant and current[tagged.number].policy != "all"
         and tagged.number in alone
     ]  # fmt: skip
-    links = link(connection, arrivals)
+    links = link(connection, arrivals, known)
     if links.joined:
         connection.execute(
             update(ENTRY).where(ENTRY.c.number == bindparam("at_number")).values(story=bindparam("to_story")),
