@@ -11,10 +11,14 @@ from rich.table import Table
 
 from ketfeed.cli.common import ago, console, iso, load_catalog_or_exit, open_store, print_json, settings_from
 from ketfeed.model import Catalog, SourceState
-from ketfeed.run.cadence import MOVED_AFTER_DAYS
+from ketfeed.run.cadence import MOVED_AFTER_DAYS, in_words
 from ketfeed.run.clock import utc_now
 
-COLOURS = {"ok": "green", "not_modified": "green", None: "dim", "rate_limited": "yellow", "internal": "bold red"}
+OUTCOMES = {"ok": "green", "not_modified": "green", None: "dim", "rate_limited": "yellow", "internal": "bold red"}
+HEALTH = {
+    "new": "dim", "healthy": "green", "quiet": "yellow", "failing": "red", "blocked": "red", "moved": "yellow",
+    "gone": "red", "paused": "dim",
+}  # fmt: skip
 
 
 def status(
@@ -64,34 +68,41 @@ def row_of(state: SourceState) -> dict[str, Any]:
 def table_of(states: list[SourceState], now: datetime) -> Table:
     """The rows for a terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("source", "left"), ("outcome", "left"), ("http", "right"), ("KiB", "right"), ("s", "right"), ("new", "right"),
-        ("entries", "right"), ("last poll", "left"), ("next poll", "left"), ("fails", "right"), ("why", "left"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]  # "left" and "right" only
+    table.add_column("source", no_wrap=True)
+    table.add_column("health", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    for name in ("http", "new", "entries", "last", "next"):
+        table.add_column(name, no_wrap=True, justify="right")
+    table.add_column("why", overflow="fold", min_width=20)
     for state in states:
-        colour = COLOURS.get(state.last_outcome, "red")
         table.add_row(
             escape(state.source_id),
-            f"[{colour}]{state.last_outcome or 'not polled'}[/]",
+            _health(state, now),
+            f"[{OUTCOMES.get(state.last_outcome, 'red')}]{state.last_outcome or 'not polled'}[/]",
             str(state.last_http_status or "–"),
-            f"{state.last_bytes / 1024:.0f}",
-            f"{state.last_seconds:.1f}",
             str(state.last_new),
             str(state.entries),
             ago(state.last_poll_at, now),
             ago(state.next_poll_at, now),
-            str(state.failures or ""),
             escape(_why(state)),
         )
     return table
 
 
+def _health(state: SourceState, now: datetime) -> str:
+    """The word, and for how long when it is not a good one."""
+    word = "paused" if state.paused else state.health
+    since = ""
+    if state.health_since is not None and word not in ("healthy", "new"):
+        since = f" {in_words((now - state.health_since).total_seconds())}"
+    return f"[{HEALTH[word]}]{word}{since}[/]"
+
+
 def _why(state: SourceState) -> str:
     """What went wrong, or why the next poll is when it is, and where the source has moved."""
-    words = [state.last_error or state.next_poll_reason]
-    if state.last_error and state.next_poll_reason:
-        words.append(state.next_poll_reason)
+    words = [state.last_error or "", state.next_poll_reason]
+    if state.failures:
+        words.insert(1, f"{state.failures} failures in a row" if state.failures > 1 else "1 failure")
     if state.moved_to and state.moved_days >= MOVED_AFTER_DAYS:
         words.append(f"moved to {state.moved_to} (seen on {state.moved_days} days): correct feeds.yaml")
     return " · ".join(word for word in words if word)

@@ -27,28 +27,40 @@ from ketfeed.errors import UsageError
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Catalog, Poll, Source, SourceState
 from ketfeed.net.client import Client
+from ketfeed.publish.feeds import Publisher
+from ketfeed.publish.push import Push
 from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
 from ketfeed.run.live import LiveCatalog
 from ketfeed.run.loop import run_in_loop
+from ketfeed.run.notify import Notifier, change_of
 from ketfeed.run.poll import Poller
 from ketfeed.run.retag import RetagWalk
 from ketfeed.run.schedule import Schedule
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
+from ketfeed.store.records import PollCounts, PollWrite
 
 log = structlog.get_logger()
 
 NICE = 10  # the poller gives way to the web process
+LOOK_FOR_CHANGES = 5.0  # seconds between two looks at whether hubs want to know something
 FILES = 1.0  # seconds between two looks at the files
 SUPERVISED = "KETFEED_SUPERVISED"  # set for children of ``serve``; not a setting
 
 
 def user_agent(catalog: Catalog, settings: Settings) -> str:
     """Who asks, where to find us, and what it is for: ``ketfeed/0.1.0 (+https://…; 14 topic feeds)``."""
-    base = settings.base_url or catalog.site.base_url
+    base = _base_url(settings, catalog)
     feeds = f"{len(catalog.rules.topics)} topic feeds"
     return f"ketfeed/{__version__} (+{base}; {feeds})" if base else f"ketfeed/{__version__} ({feeds})"
+
+
+def _base_url(settings: Settings, catalog: Catalog) -> str | None:
+    return settings.base_url or catalog.site.base_url
+
+
+OnStored = Callable[[SourceState, PollWrite, PollCounts], None]
 
 
 @dataclass(slots=True)
@@ -64,13 +76,17 @@ class Polling:
         self.sandbox.set_rules(catalog.rules)
         self.poller.use(
             client=Client(self.settings, user_agent=user_agent(catalog, self.settings)),
-            base_url=self.settings.base_url or catalog.site.base_url,
+            base_url=_base_url(self.settings, catalog),
         )
 
 
 @asynccontextmanager
 async def polling(
-    settings: Settings, catalog: Catalog, store: Store, clock: Callable[[], datetime] = utc_now
+    settings: Settings,
+    catalog: Catalog,
+    store: Store,
+    clock: Callable[[], datetime] = utc_now,
+    on_stored: OnStored | None = None,
 ) -> AsyncIterator[Polling]:
     """A poller with its client and its parser processes, which end with the block."""
     client = Client(settings, user_agent=user_agent(catalog, settings))
@@ -82,8 +98,9 @@ async def polling(
         save_polls=store.entries.save_polls,
         memory=StoreMemory(store),
         holds=dict(store.sources.holds()),
-        base_url=settings.base_url or catalog.site.base_url,
+        base_url=_base_url(settings, catalog),
         clock=clock,
+        on_stored=on_stored,
     )
     try:
         yield Polling(settings, poller, sandbox)
@@ -91,6 +108,46 @@ async def polling(
         await poller.stop()
         sandbox.close()
         await client.aclose()
+
+
+class Notices:
+    """What the poller tells others: health of sources as polls show it, feeds as the store's version shows them."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._version = -1
+        self._publisher = Publisher(store, catalog, _base_url(settings, catalog) or "")
+        self._push = Push(self._publisher)
+        self.notifier = Notifier(settings, self._client(catalog), catalog.site, self._changed_feeds)
+
+    def stored(self, before: SourceState, write: PollWrite, counts: PollCounts) -> None:
+        """Notice what a poll did to its source."""
+        change = change_of(before, write.state, write.poll.started_at)
+        if change is not None and counts.error is None:
+            self.notifier.health_changed(change)
+
+    async def look(self) -> None:
+        """Notice whether any feed shows something else, by polls, rules or editors."""
+        if self.notifier.site.hubs:
+            version = await asyncio.to_thread(self._store.version)
+            if self._version < 0:
+                await self._changed_feeds()  # what is there at the start is no news
+            elif version != self._version:
+                self.notifier.feeds_changed()
+            self._version = version
+
+    def take_up(self, catalog: Catalog) -> None:
+        """Tell by a changed catalog from now on."""
+        self._publisher.use(catalog)
+        self.notifier.client = self._client(catalog)
+        self.notifier.site = catalog.site
+
+    async def _changed_feeds(self) -> list[str]:
+        return await asyncio.to_thread(self._push.changed)
+
+    def _client(self, catalog: Catalog) -> Client:
+        return Client(self._settings, user_agent=user_agent(catalog, self._settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +170,8 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
     """Poll what is due until ``stop`` is set; takes up changed files while it runs."""
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, store.sources.sync, live.catalog, utc_now())
-    async with polling(settings, live.catalog, store) as kit:
+    notices = Notices(settings, live.catalog, store)
+    async with polling(settings, live.catalog, store, on_stored=notices.stored) as kit:
         poller = kit.poller
         due = DuePolls(poller, store, _by_id(live.catalog))
         walk = RetagWalk(store)
@@ -124,6 +182,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
                 await poller.writer.run(lambda: store.sources.sync(live.catalog, utc_now()))
                 due.sources = _by_id(live.catalog)
                 kit.take_up(live.catalog)
+                notices.take_up(live.catalog)
                 await loop.run_in_executor(None, walk.go, live.catalog.rules)
 
         async def forget_old_polls() -> None:
@@ -133,6 +192,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
         schedule = Schedule()
         schedule.every(TICK, due.tick, "due sources")
         schedule.every(FILES, take_up_files, "changed files")
+        schedule.every(LOOK_FOR_CHANGES, notices.look, "changed feeds")
         schedule.every(3600, forget_old_polls, "old polls")
         poller.start()
         schedule.start()
@@ -140,6 +200,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
         await stop.wait()
         schedule.stop()
         log.info("stopping", waiting=len(poller))
+        await notices.notifier.stop()
         await loop.run_in_executor(None, walk.halt)
 
 
