@@ -40,7 +40,7 @@ ENTRIES = [
         )
     ),
     stored(entry("right-to-left", "beta", title="קטמין לטיפול בדיכאון", language="he")),
-    stored(entry("bare", "gamma", title="", authors=(), excerpt="", published=None, link=None)),
+    stored(entry("bare", "gamma", title="", authors=(), excerpt="", text="", published=None, link=None)),
 ]
 
 

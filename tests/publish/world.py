@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,15 +60,22 @@ def catalog(**site: Any) -> Catalog:  # noqa: ANN401  # any field of it
 
 
 def entry(raw_id: str, source: str = "alpha", **fields: Any) -> Entry:  # noqa: ANN401  # any field of it
-    """An entry with everything a test does not care about filled in."""
-    fields.setdefault("title", f"Entry {raw_id}")
+    """An entry with everything a test does not care about filled in; no two are alike enough to be one story."""
+    said = unlike(f"{source} {raw_id}")
+    fields.setdefault("title", f"Entry {raw_id}: {said}")
     fields.setdefault("link", f"https://{source}.example/{raw_id}")
-    fields.setdefault("excerpt", f"What entry {raw_id} says in one sentence.")
-    fields.setdefault("content", f"<p>What entry <em>{raw_id}</em> says at length.</p>")
-    fields.setdefault("text", f"What entry {raw_id} says at length.")
+    fields.setdefault("excerpt", f"What {said} says in one sentence.")
+    fields.setdefault("content", f"<p>What <em>{said}</em> says at length.</p>")
+    fields.setdefault("text", f"What {said} says at length.")
     fields.setdefault("published", NOW - timedelta(hours=1))
     fields.setdefault("authors", (Person("Ann Author"),))
     return Entry(id=entry_id(source, raw_id), source_id=source, raw_id=raw_id, **fields)
+
+
+def unlike(seed: str) -> str:
+    """Eight made-up words that no other seed has."""
+    letters = hashlib.sha256(seed.encode()).hexdigest().translate(str.maketrans("0123456789", "ghijklmnop"))
+    return " ".join(letters[start : start + 7] for start in range(0, 56, 7))
 
 
 def about(*topics: str, **fields: Any) -> Tagging:  # noqa: ANN401  # any field of it

@@ -1,0 +1,124 @@
+"""Values that every validator and every reader accepts."""
+
+from __future__ import annotations
+
+import pytest
+
+from ketfeed.publish.wording import fragment, language, legal, looks_like_html, media_type, plain, shorten, web_address
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("it\x92s", "it’s"),
+        ("lost \ufffd letter", "lost ? letter"),
+        ("a\x00b\x0bc\ud800d\uffffe\ufdd0f\U0001ffffg", "abcdefg"),
+        ("\x81\x8d", ""),  # no letters in Windows-1252 either
+        ("tab\tand\nline", "tab\tand\nline"),
+    ],
+)
+def test_only_characters_that_xml_and_html_can_carry_are_left(given: str, wanted: str) -> None:
+    assert legal(given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("  two\n words\u2028", "two words"),
+        ("Q&amp;A", "Q&A"),
+        ("Q&amp;amp;A", "Q&A"),
+        ("<i>R</i>-ketamine", "R-ketamine"),
+        ("&lt;b&gt;bold&lt;/b&gt;", "bold"),
+        ("5 < 6 > 4", "5 < 6 > 4"),
+        ("AT&T", "AT&T"),
+        ("n&#39;t", "n't"),
+        ("x <y> z", "x <y> z"),  # no end tag: it may be text
+    ],
+)
+def test_plain_text_is_one_line_without_markup_that_was_escaped_twice(given: str, wanted: str) -> None:
+    assert plain(given) == wanted
+
+
+@pytest.mark.parametrize("text", ["S&P500", "a </b> c", "&copy 2026"])
+def test_text_that_a_guessing_reader_takes_for_html_is_known(text: str) -> None:
+    assert looks_like_html(text)
+    assert not looks_like_html("R&D at AT&T: 5 < 6")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("<p>a<script>b</script>c</p>", "<p>ac</p>"),
+        ("<p style='color:red' class=x id=y onclick=z>a</p>", "<p>a</p>"),
+        ("<figure><img src='https://a.example/b.png'><figcaption>c</figcaption></figure>",
+         '<div><img src="https://a.example/b.png"><div>c</div></div>'),
+        ("<a href='/relative'>a</a>", "<a>a</a>"),
+        ("<a href='javascript:alert(1)'>a</a>", "<a>a</a>"),
+        ("<a href='mailto:a@b.example'>a</a>", '<a href="mailto:a@b.example">a</a>'),
+        ("<a href='https://a.example/ü'>a</a>", '<a href="https://a.example/%C3%BC">a</a>'),
+        ("<p><object><div>x</div></object></p>", ""),
+        ("<p><mark><div>x</div></mark></p>", "<div>x</div>"),
+        ("<img src='data:image/png;base64,x' width='100%'>", "<img>"),
+        ("AT&T < 5", "AT&amp;T &lt; 5"),
+        ("<tr><td>x</td></tr>", "x"),
+        ("<!-- comment --><p>a</p><p> </p>", "<p>a</p>"),
+        ("<iframe src='https://a.example'>x</iframe><embed><form><input></form>", ""),
+    ],
+)  # fmt: skip
+def test_html_is_reduced_to_what_any_reader_shows_and_no_validator_doubts(given: str, wanted: str) -> None:
+    assert fragment(given) == wanted
+    assert fragment(wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("HTTP://A.Example:80/x", "http://a.example:80/x"),
+        (" https://a.example/a b\n", "https://a.example/a%20b"),
+        ("https://münchen.example/größe?a=[1]#é", "https://xn--mnchen-3ya.example/gr%C3%B6%C3%9Fe?a=%5B1%5D#%C3%A9"),
+        ("https://a.example/100%", "https://a.example/100%25"),
+        ("https://a.example/%C3%A9", "https://a.example/%C3%A9"),
+        ("https://user:secret@a.example/", "https://a.example/"),
+        ("https://a.example:99999/", None),
+        ("https:///nowhere", None),
+        ("//a.example/", None),
+        ("ftp://a.example/", None),
+        ("mailto:a@b.example", None),
+        ("http://[::1]/", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_absolute_ascii_http_or_none(given: str, wanted: str | None) -> None:
+    assert web_address(given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("en", "en"), ("EN_us", "en-US"), ("en-UK", "en-GB"), ("pt-BR", "pt-BR"), ("zh-Hant-TW", "zh-TW"),
+        ("iw", "he"), ("english", None), ("xx", None), ("", None), (None, None), ("en-ZZ", "en"),
+    ],
+)  # fmt: skip
+def test_a_language_is_one_of_the_registry_or_none(given: str | None, wanted: str | None) -> None:
+    assert language(given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("declared", "address", "wanted"),
+    [
+        ("audio/mpeg", "https://a.example/x", "audio/mpeg"),
+        ("Audio/MPEG; charset=x", "https://a.example/x", "audio/mpeg"),
+        ("mp3", "https://a.example/x.mp3?y=z", "audio/mpeg"),
+        (None, "https://a.example/x.PDF", "application/pdf"),
+        ("", "https://a.example/x", "application/octet-stream"),
+    ],
+)
+def test_a_media_type_is_always_one(declared: str | None, address: str, wanted: str) -> None:
+    assert media_type(declared, address) == wanted
+
+
+def test_text_is_cut_at_a_word() -> None:
+    assert shorten("ketamine for depression", 15) == "ketamine for…"
+    assert shorten("short", 15) == "short"
+    assert shorten("x" * 20, 10) == "x" * 9 + "…"
