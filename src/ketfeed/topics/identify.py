@@ -50,7 +50,7 @@ def normal_doi(found: str) -> str:
 def _in_text(text: str) -> Iterable[str]:
     """Identifiers in one piece of text or one address. The cheap ``in`` tests come first: most texts hold none."""
     if "10." in text:
-        for match in _DOI.finditer(text):
+        for match in _DOI.finditer(text.replace("%2F", "/").replace("%2f", "/")):
             doi = normal_doi(match.group())
             if not doi.endswith("/") and len(doi) <= 200:
                 yield f"doi:{doi}"

@@ -10,6 +10,7 @@ fixed table and not counted from the store, so that a decision does not depend o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -177,11 +178,10 @@ _MEDIUM = frozenset(
     ]
 )
 
-_WORD = re.compile(r"[a-z0-9&]+")
 _NUMBER = re.compile(r"(?<![\w.,])[$€£]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s?(%|percent|million|billion|mg))?")
-_LONGEST = max(len(phrase.split()) for phrase in _CONCEPTS)
 
 
+@lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     """A crude English stem: plural and -ing/-ed ends go where enough of the word is left."""
     if len(word) > 4 and word.endswith("ies"):
@@ -195,31 +195,42 @@ def _stem(word: str) -> str:
     return word
 
 
-def concepts(text: str) -> tuple[str, ...]:
+def concepts(text: str) -> list[str]:
     """The concepts of a text in order, repeated ones kept; stop words are left out."""
     words = fold(text).split()
     found: list[str] = []
     index = 0
-    while index < len(words):
-        for length in range(min(_LONGEST, len(words) - index), 0, -1):
-            concept = _CONCEPTS.get(" ".join(words[index : index + length]))
-            if concept:
+    count = len(words)
+    while index < count:
+        word = words[index]
+        for length in _LENGTHS.get(word, ()):
+            concept = _CONCEPTS.get(" ".join(words[index : index + length]) if length > 1 else word)
+            if concept and index + length <= count:
                 found.append(concept)
                 index += length
                 break
         else:
-            word = words[index]
             index += 1
             if word not in _STOP and len(word) > 1:
                 found.append(_stem(word))
-    return tuple(found)
+    return found
 
+
+def _lengths() -> dict[str, tuple[int, ...]]:
+    """First word → lengths of the phrases that begin with it, longest first."""
+    lengths: dict[str, set[int]] = {}
+    for phrase in _CONCEPTS:
+        words = phrase.split()
+        lengths.setdefault(words[0], set()).add(len(words))
+    return {word: tuple(sorted(found, reverse=True)) for word, found in lengths.items()}
+
+
+_LENGTHS = _lengths()
 
 _COMMON_STEMS = frozenset(_stem(word) for word in _COMMON)
 
 
-def weight(concept: str) -> float:
-    """How much a shared concept says about the event: everyday words little, names and numbers much."""
+def _weigh(concept: str) -> float:
     if concept in _COMMON or concept in _COMMON_STEMS:
         return 0.25
     if concept in _MEDIUM:
@@ -227,6 +238,29 @@ def weight(concept: str) -> float:
     if concept.isdigit():
         return 0.5 if len(concept) == 4 and concept.startswith(("19", "20")) else 1.3
     return 1.0
+
+
+class _Weights(dict[str, float]):
+    """Weights worked out once per concept; emptied when feeds have brought too many different words."""
+
+    def __missing__(self, concept: str) -> float:
+        if len(self) > 200_000:
+            self.clear()
+        found = self[concept] = _weigh(concept)
+        return found
+
+
+_WEIGHTS = _Weights()
+
+
+def weight(concept: str) -> float:
+    """How much a shared concept says about the event: everyday words little, names and numbers much."""
+    return _WEIGHTS[concept]
+
+
+def mass(concepts: Iterable[str]) -> float:
+    """The sum of the weights."""
+    return sum(map(_WEIGHTS.__getitem__, concepts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +274,17 @@ class Sketch:
     ]  # concepts written with a capital inside a sentence of the excerpt, and title words so written
     numbers: frozenset[str]
     order: tuple[str, ...]  # concepts of the title, in order
+    title_mass: float
+    lead_mass: float
+
+
+_NAME = re.compile(r"(?<![.!?:;\"“] )(?<!^)\b[A-Z][A-Za-z’'-]+")
 
 
 def _names(text: str) -> set[str]:
     """Words with a capital letter that do not begin a sentence."""
     found: set[str] = set()
-    for match in re.finditer(r"(?<![.!?:;\"“] )(?<!^)\b[A-Z][A-Za-z’'-]+", text):
+    for match in _NAME.finditer(text):
         found.update(concepts(match.group()))
     return {name for name in found if weight(name) >= 0.6}
 
@@ -254,50 +293,56 @@ def _names(text: str) -> set[str]:
 def sketch(title: str, excerpt: str) -> Sketch:
     """The sketch of a title and the plain text after it."""
     lead_text = excerpt[:400]
-    order = concepts(title)
+    order = tuple(concepts(title))
     words = title.split()
     title_case = sum(word[:1].isupper() for word in words) > 0.7 * len(words) if words else True
     names = _names(lead_text) | (set() if title_case else _names(title))
     numbers = {
         match.group(1).replace(",", "") + (match.group(2) or "") for match in _NUMBER.finditer(f"{title} {lead_text}")
     }
+    title_concepts = frozenset(order)
+    lead = title_concepts.union(concepts(lead_text))
     return Sketch(
-        title=frozenset(order),
-        lead=frozenset(order) | frozenset(concepts(lead_text)),
+        title=title_concepts,
+        lead=lead,
+        title_mass=mass(title_concepts),
+        lead_mass=mass(lead),
         names=frozenset(names),
         numbers=frozenset(numbers),
         order=order,
     )
 
 
-def overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    """Weighted Dice coefficient of two concept sets, 0 .. 1."""
-    if not one or not other:
-        return 0.0
-    shared = sum(map(weight, one & other))
-    return 2 * shared / (sum(map(weight, one)) + sum(map(weight, other)))
+def title_overlap(one: Sketch, other: Sketch) -> float:
+    """Weighted Dice coefficient of two titles, 0 .. 1."""
+    total = one.title_mass + other.title_mass
+    return 2 * mass(one.title & other.title) / total if total else 0.0
+
+
+def lead_overlap(one: Sketch, other: Sketch) -> float:
+    """Weighted Dice coefficient of two titles with their leads, 0 .. 1."""
+    total = one.lead_mass + other.lead_mass
+    return 2 * mass(one.lead & other.lead) / total if total else 0.0
 
 
 def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
     """Weighted minhash values: two sketches share each with about the probability of their weighted Jaccard index.
 
-    Consistent sampling after Gollapudi and Panigrahy: the concept with the smallest -ln(hash)/weight wins.
+    Everyday words take no part while there are others: half of all entries would share them. Consistent sampling: the
+    concept with the smallest -ln(hash)/weight wins (Gollapudi and Panigrahy 2006).
     """
-    tokens = [(token, weight(token) * (2.0 if token in entry.title else 1.0)) for token in entry.lead]
-    found: list[str] = []
-    for number in range(count):
-        best, winner = float("inf"), ""
-        for token, mass in tokens:
-            value = _exponential(token, number) / mass
-            if value < best:
-                best, winner = value, token
-        if winner:
-            found.append(f"{number:x}:{winner}"[:40])
-    return tuple(found)
+    telling = [token for token in entry.lead if weight(token) >= 0.5] or list(entry.lead)
+    masses = [(weight(token) ** 2 * (2.0 if token in entry.title else 1.0), token) for token in telling]
+    if not masses:
+        return ()
+    rows = [[value / share for value in _exponentials(token, count)] for share, token in masses]
+    return tuple(
+        f"{number:x}:{min(zip(column, telling, strict=True))[1]}"[:40]
+        for number, column in enumerate(zip(*rows, strict=True))
+    )
 
 
 @lru_cache(maxsize=65_536)
-def _exponential(token: str, number: int) -> float:
-    """A fixed pseudo-random number with exponential distribution for a token."""
-    unit = (crc32(f"{number}/{token}".encode()) + 1) / 4294967297
-    return -log(unit)
+def _exponentials(token: str, count: int) -> tuple[float, ...]:
+    """Fixed pseudo-random numbers with exponential distribution for a token."""
+    return tuple(-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) for number in range(count))

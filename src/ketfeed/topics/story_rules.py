@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ketfeed.model import Entry, EntryKind, Tagging
 from ketfeed.topics.identify import main_identifiers
-from ketfeed.topics.sketch import Sketch, overlap, sketch, weight
+from ketfeed.topics.sketch import Sketch, lead_overlap, mass, sketch, title_overlap, weight
 from ketfeed.topics.terms import fold
 
 WINDOW_DAYS = 45
@@ -190,17 +190,17 @@ def compare(one: Report, other: Report) -> Verdict:
     links = set(one.keys) & set(other.keys) - shared
     if links:
         return Verdict(same=True, score=2.5, reasons=(f"same page {min(links)[5:]}",))
-    title = overlap(one.sketch.title, other.sketch.title)
+    title = title_overlap(one.sketch, other.sketch)
     equal = bool(one.title) and one.title == other.title
     against = _against(one, other, equal=equal)
     if against:
         return Verdict(against=True, reasons=(against,))
     if shared and one.kind == other.kind == "trial-record":
         return Verdict(same=True, score=2.2, reasons=(f"records of one trial, {min(shared)}",))
-    mass = sum(map(weight, one.sketch.title & other.sketch.title))
-    if equal and (mass >= TITLE_MASS or (one.host and _site(one.host) == _site(other.host))):
+    shared_title = mass(one.sketch.title & other.sketch.title)
+    if equal and (shared_title >= TITLE_MASS or (one.host and _site(one.host) == _site(other.host))):
         return Verdict(same=True, score=2.0, reasons=("equal titles",))
-    return _alike(one, other, title, mass)
+    return _alike(one, other, title, shared_title)
 
 
 def _site(host: str) -> str:
@@ -208,23 +208,27 @@ def _site(host: str) -> str:
     return ".".join(host.split(".")[-2:])
 
 
-def _alike(one: Report, other: Report, title: float, mass: float) -> Verdict:
+def _alike(one: Report, other: Report, title: float, shared_title: float) -> Verdict:
     """Judge by words: papers by their titles, reports of events by titles and leads."""
-    lead = overlap(one.sketch.lead, other.sketch.lead)
+    lead = lead_overlap(one.sketch, other.sketch)
     shared = one.sketch.lead & other.sketch.lead
-    shared_mass = sum(map(weight, shared))
+    shared_mass = mass(shared)
     numbers = one.samples & other.samples
     papers = (one.kind in _PAPERS) + (other.kind in _PAPERS)
-    words = ", ".join(sorted(shared, key=lambda word: (-weight(word), word))[:6])
     score = 0.4 * title + 0.6 * lead + (0.12 if numbers else 0.0)
-    if mass >= TITLE_MASS and ((title >= TITLE_ALIKE and lead >= 0.25) or _contained(one.sketch, other.sketch)):
-        return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {words}",))
+    if shared_title >= TITLE_MASS and ((title >= TITLE_ALIKE and lead >= 0.25) or _contained(one.sketch, other.sketch)):
+        return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {_words(shared)}",))
     if score < _needed(one, other, papers, title, bool(numbers)) or shared_mass < SHARED_MASS:
         return Verdict(score=score)
-    reasons = [f"same report in other words ({score:.0%}): {words}"]
+    reasons = [f"same report in other words ({score:.0%}): {_words(shared)}"]
     if numbers:
         reasons.append(f"same number of people: {min(numbers)}")
     return Verdict(same=True, score=score, reasons=tuple(reasons))
+
+
+def _words(shared: frozenset[str]) -> str:
+    """The most telling shared concepts, for a person."""
+    return ", ".join(sorted(shared, key=lambda word: (-weight(word), word))[:6])
 
 
 def _needed(one: Report, other: Report, papers: int, title: float, numbers: bool) -> float:
@@ -294,7 +298,7 @@ def _other_item(one: Report, other: Report, equal: bool) -> str:
 
 def _comes_again(one: Report, other: Report, equal: bool) -> str:
     if _RECURRING.search(one.title) and _RECURRING.search(other.title):
-        alike = equal and overlap(one.sketch.lead, other.sketch.lead) >= 0.6
+        alike = equal and lead_overlap(one.sketch, other.sketch) >= 0.6
         return "" if alike else "a thing that comes again"
     return ""
 

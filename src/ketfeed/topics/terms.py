@@ -23,10 +23,8 @@ _WITHOUT_DECOMPOSITION = {
 }  # fmt: skip
 """Letters that Unicode does not decompose although readers type the plain ones for them."""
 
-_LENGTH_CHANGING = re.compile(
-    r"[ßẞþÞæÆœŒŉǰİ\u00ad\u0300-\u036f\u1dc0-\u1dff\u200b-\u200d\u2060\ufb00-\ufb06\ufe00-\ufe0f\ufeff]"
-)
-"""Characters that do not fold to exactly one: the slow, exact way is taken for texts that hold one."""
+_ODD: set[str] = set()
+"""Characters met so far that fold to none or to several: a text that holds one takes the slow, exact way back."""
 
 _HYPHENS = re.compile(r"(?<=\w)[-\u2010-\u2015](?=\w)")
 
@@ -55,6 +53,8 @@ class _Table(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         folded = _fold_character(chr(code))
+        if len(folded) != 1:
+            _ODD.add(chr(code))
         self[code] = folded
         return folded
 
@@ -100,10 +100,10 @@ class FoldedText:
         self._spans: list[tuple[int, int]] | None = None  # only where characters fold to none or to several
 
     def _measure(self) -> None:
-        original = self.original
+        simplified = _simplified(self.original)
         self._runs = []
-        if not original.isascii() and _LENGTH_CHANGING.search(original):
-            self._spans = list(_spans_one_by_one(_simplified(original)))
+        if not simplified.isascii() and not _ODD.isdisjoint(simplified):
+            self._spans = list(_spans_one_by_one(simplified))
             return
         spaced = self._spaced
         removed = len(spaced) - len(spaced.lstrip(" "))
