@@ -77,16 +77,10 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
         source.entries += count.new
         changed |= count.changed_feeds
         counts.append(count)
-        state = replace(
-            write.state,
-            entries=source.entries,
-            last_new=count.new,
-            last_updated=count.updated,
-            last_unchanged=count.unchanged,
-        )
-        poll = replace(write.poll, new=count.new, updated=count.updated, unchanged=count.unchanged)
-        states.append({"number": source.number, **state_columns(state)})
-        polls.append(poll_columns(poll, source.number))
+        counted = {"last_new": count.new, "last_updated": count.updated, "last_unchanged": count.unchanged}
+        states.append(state_columns(write.state) | counted | {"number": source.number, "entries": source.entries})
+        counted = {"new": count.new, "updated": count.updated, "unchanged": count.unchanged}
+        polls.append(poll_columns(write.poll, source.number) | counted)
     if states:
         connection.execute(_UPDATE_STATE, states)
         # The same source at the same microsecond is the same visit told twice.
