@@ -133,6 +133,8 @@ class RetagWalk:
         except Exception:  # the next start, or the next change of rules, tries again
             log.exception("retag failed")
             return
+        if not summary.entries:
+            return
         log.info(
             "retagged" if summary.finished else "retag halted",
             entries=summary.entries, changed=summary.changed, relevant=f"+{summary.relevant} −{summary.irrelevant}",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -256,7 +255,7 @@ def _end_with_parent() -> None:
         return
 
     def wait_for_end() -> None:
-        while sys.stdin.buffer.read(1):
+        while os.read(0, 1):  # not sys.stdin: its lock, held by this thread, would stop the interpreter's own end
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
