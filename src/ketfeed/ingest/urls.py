@@ -1,0 +1,263 @@
+"""Addresses: absolute or nothing, without what tracks the reader, and a key for "the same page".
+
+The parsing is the standard library's with the corrections browsers make (white space inside, backslashes).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import lru_cache
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+TRACKING: frozenset[str] = frozenset(
+    "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ysclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid "
+    "_hsenc _hsmi __hssc __hstc __hsfp hsctatracking mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _openstat "
+    "wickedid rb_clickid s_cid s_kwcid epik irclickid srsltid guce_referrer guce_referrer_sig cmpid campaign_id "
+    "ns_campaign ns_mchannel ns_source ns_linkname ns_fee at_medium at_campaign at_custom1 at_custom2 at_custom3 at_custom4 "
+    "xtor piwik_campaign piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium pk_content "
+    "mtm_campaign mtm_keyword mtm_kwd mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement "
+    "matomo_campaign matomo_keyword __twitter_impression _branch_match_id ref_src ref_url spm sc_channel sc_campaign "
+    "echobox trk_contact trk_msg trk_module trk_sid fb_action_ids fb_action_types fb_source fb_ref action_object_map "
+    "action_type_map action_ref_map hmb_campaign hmb_source hmb_medium ftag rss_src wt.mc_id wt.rss_f wt.rss_a wt.rss_ev".split()
+)
+"""Query parameters that say who clicked where, never which page it is.
+
+Source: the parameters that the vendors' own documentation names (Google Ads and Analytics, Meta, Microsoft, Matomo,
+Mailchimp, HubSpot, Marketo, AT Internet, Webtrends), as also collected by the ClearURLs and AdGuard "URL tracking"
+lists (their generic sections, read 2026-03). ``ref``, ``source``, ``id``, ``from`` are not here: sites use them for
+content. PubMed's own are in TRACKING_PREFIXES' neighbour HOST_TRACKING.
+"""
+
+TRACKING_PREFIXES = ("utm_", "hsa_", "stm_")
+"""Families: Urchin/Google Analytics, HubSpot ads, Social Traffic."""
+
+HOST_TRACKING: dict[str, frozenset[str]] = {
+    "pubmed.ncbi.nlm.nih.gov": frozenset({"fc", "ff", "v"}),  # which feed was read, when, by which version
+    "medscape.com": frozenset({"src", "uac", "impid", "faf", "sso"}),
+    "nytimes.com": frozenset({"partner", "emc", "smid"}),
+    "youtube.com": frozenset({"si", "feature"}),
+    "statnews.com": frozenset({"source"}),
+    "sciencedirect.com": frozenset({"dgcid", "rss"}),
+    "nature.com": frozenset({"error", "code"}),
+    "tandfonline.com": frozenset({"af", "ai"}),
+    "onlinelibrary.wiley.com": frozenset({"af"}),
+    "journals.sagepub.com": frozenset({"ai", "ui", "af", "mi"}),
+    "psychiatryonline.org": frozenset({"ai", "af", "mi", "ui"}),
+    "liebertpub.com": frozenset({"ai", "af", "mi", "ui"}),
+    "jamanetwork.com": frozenset({"guestaccesskey"}),
+    "bbc.co.uk": frozenset({"at_bbc_team"}),
+    "theguardian.com": frozenset({"cmp"}),
+    "academic.oup.com": frozenset({"rss", "login"}),
+}
+"""Parameters that track only on these hosts (and below them); journals' platforms mark "came by RSS" with them."""
+
+REDIRECTORS: tuple[tuple[str, str], ...] = (
+    ("news.google.com", "/rss/articles/"),
+    ("news.google.com", "/articles/"),
+    ("news.google.com", "/__i/rss/"),
+    ("news.google.com", "/news/url"),
+    ("www.google.com", "/url"),
+    ("google.com", "/url"),
+    ("feedproxy.google.com", "/"),
+    ("feeds.feedburner.com", "/~r/"),
+    ("feeds.feedblitz.com", "/"),
+    ("rss.feedsportal.com", "/"),
+    ("go.redirectingat.com", "/"),
+    ("click.icptrack.com", "/"),
+    ("www.bing.com", "/news/apiclick.aspx"),
+    ("bing.com", "/news/apiclick.aspx"),
+    ("r.search.yahoo.com", "/"),
+    ("news.yahoo.com", "/rss/"),
+    ("t.co", "/"),
+    ("bit.ly", "/"),
+    ("ow.ly", "/"),
+    ("buff.ly", "/"),
+    ("tinyurl.com", "/"),
+    ("lnkd.in", "/"),
+    ("trib.al", "/"),
+    ("dlvr.it", "/"),
+    ("ift.tt", "/"),
+    ("feeds.reuters.com", "/~r/"),
+    ("rss.cnn.com", "/~r/"),
+    ("links.govdelivery.com", "/"),
+    ("lnks.gd", "/"),
+)
+"""Host and start of the path of addresses that only lead on; where they lead is known after a visit."""
+
+_UNSAFE = re.compile("[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff<>\"{}|^`\\\\]")
+_STRIP = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x1f \u00a0\u200b\u200e\u200f\ufeff"
+_BREAKS = str.maketrans("", "", "\t\n\r")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_\-]{0,62}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_\-]{0,62}[a-z0-9_])?\.?", re.ASCII)
+_BARE_HOST = re.compile(r"(?:www\.)[a-z0-9\-]+(?:\.[a-z0-9\-]+)+(?:[/?#]|$)", re.IGNORECASE)
+
+
+def join(base: str, address: str) -> str:
+    """``address`` seen from ``base``: RFC 3986 section 5; ``address`` alone when either cannot be read."""
+    address = address.strip(_STRIP).translate(_BREAKS)
+    if not base:
+        return address
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return address
+
+
+@lru_cache(maxsize=4096)
+def absolute(address: str, base: str | None = None, limit: int = 4_096) -> str | None:
+    """The address as absolute http or https, safe to put into an attribute; None when it is not one.
+
+    ``base`` is what a relative address starts from. White space and quotes are escaped, the host is lower case and
+    in its ASCII form, default ports are dropped; the rest stays as written.
+    """
+    address = address.strip(_STRIP).translate(_BREAKS)
+    if not address or len(address) > limit:
+        return None
+    scheme = _SCHEME.match(address)
+    if scheme and scheme.group(0)[:-1].lower() in {"http", "https"}:
+        # "http:/host/x" and "http:\\host\x": browsers read both as http://host/x
+        rest = address[scheme.end() :].lstrip("/\\")
+        address = f"{scheme.group(0).lower()}//{rest}"
+    elif address[:7].lower() == "feed://":
+        address = f"http://{address[7:]}"
+    elif scheme and not _looks_like_host(address):
+        return None
+    elif address.startswith("//") and not base:
+        address = f"https:{address}"
+    elif _BARE_HOST.match(address):
+        address = f"https://{address}"
+    elif base:
+        address = join(base, address.replace("\\", "/") if "\\" in address else address)
+    else:
+        return None
+    return _checked(address, limit)
+
+
+def _looks_like_host(address: str) -> bool:
+    """``example.org:8080/x`` has a colon and no scheme."""
+    return re.match(r"[a-z0-9\-]+(\.[a-z0-9\-]+)+:\d{1,5}(/|$)", address, re.IGNORECASE) is not None
+
+
+def _checked(address: str, limit: int) -> str | None:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not host:
+        return None
+    host = _ascii_host(host)
+    if host is None:
+        return None
+    if ":" in host:
+        host = f"[{host}]"
+    default = {"http": 80, "https": 443}[parts.scheme]
+    place = host if port is None or port == default else f"{host}:{port}"
+    # A name and password in a link are never shown to a reader.
+    path = _escaped(parts.path) or "/"
+    if not parts.path and not parts.query and not parts.fragment:
+        path = ""
+    url = urlunsplit((parts.scheme, place, path, _escaped(parts.query), _escaped(parts.fragment)))
+    return url if len(url) <= limit else None
+
+
+def _ascii_host(host: str) -> str | None:
+    """The host in lower case ASCII; None when no such host can be."""
+    host = unquote(host) if "%" in host else host
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            return None
+    host = host.lower()
+    if ":" in host:  # IPv6, judged by urlsplit
+        return host if re.fullmatch(r"[0-9a-f:.]{2,45}", host) else None
+    return host if len(host) <= 253 and _HOST.fullmatch(host) else None
+
+
+def _escaped(part: str) -> str:
+    if part.isascii() and not _UNSAFE.search(part):
+        return part
+    return _UNSAFE.sub(lambda found: quote(found.group(0), safe=""), part)
+
+
+def without_tracking(url: str) -> str:
+    """The address without parameters of the kept lists; the others keep their order and spelling."""
+    mark = url.find("?")
+    if mark == -1 and "#" not in url:
+        return url
+    parts = urlsplit(url)
+    query = parts.query
+    if query:
+        here = _host_tracking(parts.hostname or "")
+        pairs = [pair for pair in query.split("&") if not _tracks(pair, here)]
+        query = "&".join(pairs)
+    fragment = parts.fragment
+    if fragment and (fragment.startswith(("utm_", "xtor=", "xtor%3D", "ftag=")) or fragment in {"rss", "RSS"}):
+        fragment = ""
+    if query == parts.query and fragment == parts.fragment:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, fragment))
+
+
+def _tracks(pair: str, here: frozenset[str]) -> bool:
+    name = pair.split("=", 1)[0].lower().removeprefix("amp;")
+    return name in TRACKING or name.startswith(TRACKING_PREFIXES) or name in here
+
+
+@lru_cache(maxsize=512)
+def _host_tracking(host: str) -> frozenset[str]:
+    names: frozenset[str] = frozenset()
+    for known, parameters in HOST_TRACKING.items():
+        if host == known or host.endswith(f".{known}"):
+            names |= parameters
+    return names
+
+
+def is_redirect(url: str) -> bool:
+    """True for addresses that only lead on (Google News, FeedBurner, shorteners)."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return any(host == known and parts.path.startswith(start) for known, start in REDIRECTORS)
+
+
+_AMP_QUERY = frozenset({"amp", "outputtype"})
+_VIEW_QUERY = frozenset({"print", "share", "mobile", "m", "nocache"})
+_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def canonical(url: str) -> str:
+    """A key that is equal for addresses of the same page: ``host/path?query``, not an address to visit.
+
+    Folded are scheme, ``www.``/``m.``/``amp.``, default file, trailing slash, ``/amp``, tracking, order of
+    parameters, letter case of escapes and the fragment (unless it is a route, ``#!``).
+    """
+    parts = urlsplit(without_tracking(url))
+    host = (parts.hostname or "").rstrip(".")
+    for prefix in ("www.", "amp.", "m.", "mobile."):
+        if host.startswith(prefix) and host.count(".") > 1:
+            host = host[len(prefix) :]
+    if parts.port and parts.port not in {80, 443}:
+        host = f"{host}:{parts.port}"
+    path = quote(unquote(parts.path), safe="/:@!$&'()*+,;=~-._")
+    path = posixpath.normpath(path) if path.strip("/") else ""
+    path = _INDEX.sub("", f"/{path.lstrip('/')}").rstrip("/")
+    for suffix in ("/amp", ".amp", "/amphtml"):
+        path = path.removesuffix(suffix)
+    if path.startswith("/amp/"):
+        path = path[4:]
+    path = re.sub(r"\.amp(\.html?)$", r"\1", path)
+    pairs = sorted(pair for pair in parts.query.split("&") if pair and _is_content(pair))
+    query = f"?{'&'.join(pairs)}" if pairs else ""
+    route = f"#{parts.fragment}" if parts.fragment.startswith("!") else ""
+    return f"{host}{path}{query}{route}"
+
+
+def _is_content(pair: str) -> bool:
+    name, _, value = pair.partition("=")
+    name = name.lower()
+    if name in _AMP_QUERY and value.lower() in {"", "1", "amp", "true"}:
+        return False
+    return not (name in _VIEW_QUERY and value.lower() in {"", "1", "true", "print"})
