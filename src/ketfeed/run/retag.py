@@ -87,7 +87,7 @@ def retag(
     after = mark.after if mark is not None and mark.digest == rules.digest and not mark.done else 0
     total = store.tags.count(after)
     summary = RetagSummary()
-    with _taggers(rules, workers or os.cpu_count() or 1, total) as tag_all:
+    with taggers(rules, workers or os.cpu_count() or 1, total) as tag_all:
         for batch in store.tags.batches(BATCH, after):
             if stop is not None and stop.is_set():
                 return summary
@@ -151,7 +151,7 @@ Pairs = Sequence[tuple[Entry, Source]]
 
 
 @contextmanager
-def _taggers(rules: RuleSet, workers: int, total: int) -> Iterator[Callable[[Pairs], list[Tagging]]]:
+def taggers(rules: RuleSet, workers: int, total: int) -> Iterator[Callable[[Pairs], list[Tagging]]]:
     """A function that tags many entries: in this process when they are few, in ``workers`` processes otherwise."""
     if workers == 1 or total <= SMALL:
         tagger = Tagger(rules)
