@@ -229,7 +229,7 @@ def _foot(
 ) -> str:
     source = _link(origin.homepage, origin.title) if origin.homepage else escape(origin.title)
     lines = [f"{_link(url, 'Read it')} at {source}."]
-    if stored.entry.published is None:
+    if stored.entry.published is None and stored.entry.updated is None:
         lines[0] += " The source gives no date; this is when it was first seen."
     if also:
         reports = "; ".join(f"{_link(report.url, report.title)} ({escape(report.source)})" for report in also)

@@ -94,8 +94,8 @@ def _add_pages(app: FastAPI, desk: Desk) -> None:
 
     @app.api_route("/topics", methods=["GET", "HEAD"])
     @app.api_route("/topics/", methods=["GET", "HEAD"])
-    def topics() -> Response:
-        return RedirectResponse(pages().url("/"), 308)
+    def topics(request: Request) -> Response:
+        return _html(request, pages().topics(desk.feeds()))
 
     @app.api_route("/entries/{entry}", methods=["GET", "HEAD"])
     @app.api_route("/entries/{entry}/", methods=["GET", "HEAD"])

@@ -62,10 +62,10 @@ class Files:
             return self._pages.index(self._feeds)
         if path == "/404.html":
             return self._pages.problem("Not found", "There is nothing at this address.", self._feeds)
-        if path == "/sources/":
-            return self._pages.sources()
-        if path == "/about/":
-            return self._pages.about()
+        single = {"/topics/": lambda: self._pages.topics(self._feeds), "/sources/": self._pages.sources}
+        single["/about/"] = self._pages.about
+        if path in single:
+            return single[path]()
         if head == "entries":
             stored = self._publisher.store.entries.find(rest)
             return self._pages.entry(stored) if stored else None

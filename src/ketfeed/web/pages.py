@@ -158,6 +158,12 @@ class Pages:
             source=self._links(source) if source else None,
         )
 
+    def topics(self, feeds: Sequence[Feed]) -> str:
+        """Every topic with its description: the scheme of the categories in our feeds."""
+        counts = self.publisher.store.entries.counts()
+        rows = [(self._links(feed, counts), plain(feed.description)) for feed in feeds if feed.group == "topic"]
+        return self._page("topics.html", title="Topics", path="/topics/", topics=rows)
+
     def sources(self) -> str:
         """Every source: who it is, what kind, where its own feed is."""
         counts = self.publisher.store.entries.counts().get("source", {})
