@@ -18,9 +18,9 @@ from ketfeed.topics.identify import identify
 from ketfeed.topics.kinds import KIND_CUES, decide_kind
 from ketfeed.topics.places import Hits, Place, Scene, Text
 from ketfeed.topics.relevance import judge
-from ketfeed.topics.rules import CompiledRules, CompiledTerm, compile_rules
+from ketfeed.topics.rules import CompiledRules, CompiledTerm, compile_rules, rule_phrases
 from ketfeed.topics.score import score
-from ketfeed.topics.terms import FoldedText
+from ketfeed.topics.terms import FoldedText, fold
 
 _TAG = re.compile(
     r"<(?:script|style)\b.*?</(?:script|style)\s*>|<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE
@@ -54,7 +54,9 @@ class Tagger:
         self._compiled: CompiledRules = compile_rules(rules)
         numbers = self._compiled.lexicon.numbers
         self._kind_cues = {numbers[phrase]: phrase for phrase in KIND_CUES}
-        self._default_topics = {topic.id: topic for topic in rules.topics}
+        ruled = rule_phrases(rules)
+        self._only_kind = {number for phrase, number in numbers.items() if phrase not in ruled}
+        self._vocabulary = "|".join(f" {fold(phrase)} " for phrase in ruled)
 
     def texts(self, entry: Entry) -> list[Text]:
         """The texts of an entry that a reader sees; empty ones are left out."""
@@ -141,6 +143,26 @@ class Tagger:
                 about_research=about_research,
             ),
         )
+
+    def phrases_in(self, entry: Entry) -> set[int]:
+        """Numbers of every phrase of the rules that stands in an entry, whether it counts or not."""
+        return set(self._find(self.texts(entry)))
+
+    def terms(self) -> list[tuple[str, str, int | None]]:
+        """(topic, term, number as in ``phrases_in``) in file order; regular expressions have no number."""
+        numbers = self._compiled.lexicon.numbers
+        return [
+            (rule.id, term.text, None if term.regex else numbers.get(term.text))
+            for rule in (*self.rules.topics, self.rules.relevance)
+            for term in rule.terms
+            if not set(term.fields) & {"kind", "link", "source"}
+        ]
+
+    def knows(self, phrase: str) -> bool:
+        """Whether a phrase of the rules stands in a folded phrase, or it in one of theirs."""
+        lexicon = self._compiled.lexicon
+        inside = {owner for pattern, _, _ in lexicon.find(f" {phrase} ") for owner in lexicon.owners[pattern]}
+        return f" {phrase} " in self._vocabulary or not inside <= self._only_kind
 
     def _threshold(self, own: float | None) -> float:
         return own or self.rules.threshold or 1.0

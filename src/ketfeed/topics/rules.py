@@ -120,16 +120,16 @@ def _stem(term: str) -> tuple[str, bool]:
     return fold(term.rstrip("*")), term.endswith("*")
 
 
-def _phrases(rules: RuleSet) -> list[str]:
-    """Every phrase of the rule set and every cue of the kinds."""
-    phrases = [*rules.asides, *rules.boilerplate, *KIND_CUES]
+def rule_phrases(rules: RuleSet) -> dict[str, None]:
+    """Every phrase of a rule set, each once, in file order."""
+    phrases = [*rules.asides, *rules.boilerplate]
     for rule in (*rules.topics, rules.relevance):
         phrases += [*rule.requires, *rule.unless]
         for term in rule.terms:
             phrases += [*term.unless, *term.near]
             if not term.regex:
                 phrases.append(term.text)
-    return phrases
+    return dict.fromkeys(phrases)
 
 
 def compile_rules(rules: RuleSet) -> CompiledRules:
@@ -137,7 +137,7 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
 
     Raises regex.error for a term whose regular expression does not compile; ``ketfeed check`` has refused it before.
     """
-    lexicon = Lexicon(_phrases(rules))
+    lexicon = Lexicon([*rule_phrases(rules), *KIND_CUES])
     sets = _Sets(lexicon)
     topics = (*rules.topics, rules.relevance)
     default = rules.threshold or THRESHOLD

@@ -126,7 +126,7 @@ def _read_synonyms(table: str) -> dict[str, str]:
 
 _CONCEPTS = _read_synonyms(_SYNONYMS)
 
-_STOP = frozenset("""\
+STOP_WORDS = frozenset("""\
     a about above after again all also am an and any are as at be because been before being between both but by can
     could did do does doing down during each few for from further get gets getting give given gives had has have
     having he her here hers him his how i if in into is it its itself just like made make makes many may me might
@@ -211,7 +211,7 @@ def concepts(text: str) -> list[str]:
                 break
         else:
             index += 1
-            if word not in _STOP and len(word) > 1:
+            if word not in STOP_WORDS and len(word) > 1:
                 found.append(_stem(word))
     return found
 

@@ -44,6 +44,7 @@ class StoryCandidate:
     story: str  # opaque id of its story
     sort_at: datetime
     priority: int = 0  # of its source
+    report: Report | None = None  # made once by report(); None: made when needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +62,34 @@ KIND_RANK: Mapping[EntryKind, int] = {
 """Paper before release before coverage."""
 
 
-def story_keys(entry: Entry, tagging: Tagging) -> StoryKeys:
-    """What to look up for an entry, and to store so that later entries find it."""
+def story_keys(entry: Entry, tagging: Tagging, ready: Report | None = None) -> StoryKeys:
+    """What to look up for an entry, and to store so that later entries find it. ``ready``: its report, if made."""
     own = main_identifiers(entry, tagging.identifiers)
     exact = [identifier for identifier in own if len(identifier) <= 200]
     if entry.canonical_link and not entry.link_is_redirect:
         exact.append(f"link:{entry.canonical_link}"[:300])
-    made = report(entry, tagging)
+    made = ready or report(entry, tagging)
     return StoryKeys(tuple(dict.fromkeys(exact)), minhashes(made.sketch, NEAR_KEYS))
 
 
 def decide(
-    entry: Entry, tagging: Tagging, sort_at: datetime, keys: StoryKeys, candidates: Sequence[StoryCandidate]
+    entry: Entry,
+    tagging: Tagging,
+    sort_at: datetime,
+    keys: StoryKeys,
+    candidates: Sequence[StoryCandidate],
+    ready: Report | None = None,
 ) -> StoryDecision:
     """The story an entry belongs to among its candidates; the same whatever the order of the candidates.
 
-    ``keys`` are those of ``story_keys`` and are not needed again; ``sort_at`` dates an entry without a date.
+    ``keys`` are those of ``story_keys`` and are not needed again; ``sort_at`` dates an entry without a date;
+    ``ready`` is its report(entry, tagging, sort_at), if made.
     """
     del keys
-    mine = report(entry, tagging, sort_at)
+    mine = ready or report(entry, tagging, sort_at)
     stories: dict[str, list[Report]] = {}
     for candidate in candidates:
-        other = report(candidate.entry, candidate.tagging, candidate.sort_at)
+        other = candidate.report or report(candidate.entry, candidate.tagging, candidate.sort_at)
         stories.setdefault(candidate.story, []).append(other)
     best = _best(mine, stories)
     return StoryDecision(None) if best is None else StoryDecision(best[0], best[1].reasons)
