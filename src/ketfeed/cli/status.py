@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from ketfeed.cli.common import ago, console, iso, load_catalog_or_exit, open_store, print_json, settings_from
+from ketfeed.catalog.load import load_catalog
+from ketfeed.cli.common import ago, console, iso, open_store, print_json, settings_from
+from ketfeed.errors import CatalogError
 from ketfeed.model import Catalog, SourceState
 from ketfeed.run.cadence import MOVED_AFTER_DAYS, in_words
 from ketfeed.run.clock import utc_now
+from ketfeed.store.db import Store
 
+WATCH_EVERY = 2.0  # seconds
 OUTCOMES = {"ok": "green", "not_modified": "green", None: "dim", "rate_limited": "yellow", "internal": "bold red"}
 HEALTH = {
     "new": "dim", "healthy": "green", "quiet": "yellow", "failing": "red", "blocked": "red", "moved": "yellow",
@@ -24,25 +31,42 @@ HEALTH = {
 def status(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, a row per source.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds until Ctrl-C.")] = False,
 ) -> None:
-    """Show every source: its last outcome, what it brought, and when and why it is polled next."""
+    """Show every source: how it is doing, its last outcome, what it brought, and when and why it is polled next.
+
+    With a broken configuration the last good one, which a running service keeps in force, is shown; exit code 2.
+    """
     settings = settings_from(ctx)
-    catalog = load_catalog_or_exit(settings)
+    loaded = load_catalog(settings.config)
     with open_store(settings) as store:
-        states = {state.source_id: state for state in store.sources.states()}
-    rows = _states_in_file_order(catalog, states)
-    if as_json:
-        print_json([row_of(state) for state in rows])
-    else:
-        console.print(table_of(rows, utc_now()))
+        if as_json:
+            print_json([row_of(state) for state in _states(store, loaded.catalog)])
+        elif watch:
+            _watch(store, loaded.catalog)
+        else:
+            console.print(table_of(_states(store, loaded.catalog), utc_now()))
+    if loaded.catalog is None:
+        raise CatalogError([complaint for complaint in loaded.complaints if complaint.severity == "error"])
 
 
-def _states_in_file_order(catalog: Catalog, states: dict[str, SourceState]) -> list[SourceState]:
-    """One state per source of the file; a source the store has not met yet has an empty one."""
+def _states(store: Store, catalog: Catalog | None) -> list[SourceState]:
+    """One state per source of the file, in its order; one the store has not met yet has an empty one."""
+    states = store.sources.states()
+    if catalog is None:
+        return states
+    known = {state.source_id: state for state in states}
     return [
-        states.get(source.id) or SourceState(source_id=source.id, url=source.url, paused=source.paused)
+        known.get(source.id) or SourceState(source_id=source.id, url=source.url, paused=source.paused)
         for source in catalog.sources
     ]
+
+
+def _watch(store: Store, catalog: Catalog | None) -> None:
+    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            live.update(table_of(_states(store, catalog), utc_now()), refresh=True)
+            time.sleep(WATCH_EVERY)
 
 
 def row_of(state: SourceState) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Protocol
 import structlog
 
 from ketfeed.errors import HttpFailed, PollError, RateLimited, SelfLoop, StoreError
-from ketfeed.ingest.normalise import Document
+from ketfeed.ingest.limits import Document
 from ketfeed.model import Auth, FetchResult, NormalisedFeed, Poll, Source, SourceState, Validators
 from ketfeed.net.client import outcome_error
 from ketfeed.run import visit
