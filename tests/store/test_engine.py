@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from tests.store.making import NOW, catalog, entry, save, source, titles, write
+from tests.store.making import HOUR, NOW, catalog, entry, save, source, titles, write
 
 from ketfeed.errors import StoreError
 from ketfeed.store.db import Store
@@ -136,3 +136,17 @@ def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
     assert done.returncode == -9
     with Store.open(url) as store:
         store.lock("service")
+
+
+def test_a_backup_is_a_whole_store(store: Store, tmp_path: Path) -> None:
+    save(store, write([entry(1)]))
+    copy = tmp_path / "backups" / "copy.db"
+    store.backup(copy)
+    save(store, write([entry(2)], at=NOW + HOUR))
+    store.backup(copy)
+    assert [path.name for path in copy.parent.iterdir()] == ["copy.db"]
+    with Store.open(f"sqlite:///{copy}") as other:
+        assert titles(other) == titles(store) == ["Title 1 of news", "Title 2 of news"]
+        assert len(other.search("title")) == 2
+    with pytest.raises(StoreError, match="cannot be written"):
+        store.backup(tmp_path / "backups" / "copy.db" / "below.db")

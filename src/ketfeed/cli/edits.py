@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,6 @@ from ruamel.yaml.error import YAMLError
 from ketfeed.cli.common import console, err, iso, load_catalog_or_exit, open_store, print_json, settings_from
 from ketfeed.errors import UsageError
 from ketfeed.model import ENTRY_KINDS, Edit, EditAction
-from ketfeed.run.poll import utc_now
 from ketfeed.store.db import Store
 
 app = typer.Typer(help="Hide, pin, retag, split or join entries; such decisions win over rules.", no_args_is_help=True)
@@ -151,7 +151,10 @@ def import_(
     """Read decisions back. Those already known are left alone; those about entries not stored yet wait for them."""
     edits = _read(file)
     with open_store(settings_from(ctx)) as store:
-        loaded = store.edits.load(edits, utc_now())
+        try:
+            loaded = store.edits.load(edits, datetime.now(UTC))
+        except UsageError as error:
+            raise UsageError(f"{file}: {error}") from error
     if as_json:
         print_json({"added": loaded.added, "known": loaded.known, "waiting": loaded.waiting})
     else:
@@ -179,7 +182,7 @@ def _decide(ctx: typer.Context, entry: str, action: EditAction, value: str | Non
 
 def _add(store: Store, entry: str, action: EditAction, value: str | None, why: str, by: str | None) -> None:
     editor = by or os.environ.get("KETFEED_EDITOR") or getuser()
-    edit = store.edits.add(Edit(entry_id=entry, action=action, value=value, by=editor, at=utc_now(), why=why))
+    edit = store.edits.add(Edit(entry_id=entry, action=action, value=value, by=editor, at=datetime.now(UTC), why=why))
     err.print(
         escape(f"{edit.entry_id[:8]} {action} {edit.value or ''}: {_title(store, edit.entry_id)}"), highlight=False
     )

@@ -61,6 +61,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("schema", "schema", "schema", EDIT),
     Command("opml", "opml", "app", OUT),
     Command("export", "export", "export", OUT),
+    Command("backup", "backup", "backup", OUT),
 )
 
 GLOBAL_OPTIONS = ("--config", "--data", "--database-url", "--log-format")

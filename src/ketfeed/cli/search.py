@@ -14,7 +14,7 @@ from ketfeed.store.records import StoredEntry
 
 def search(
     ctx: typer.Context,
-    words: Annotated[list[str], typer.Argument(help='Words, "a phrase", begin*, -without.', metavar="WORDS…")],
+    words: Annotated[list[str], typer.Argument(help='Words, "a phrase", begin*, -without.', metavar="WORD")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Entries to show.")] = 20,
     public: Annotated[bool, typer.Option("--public", help="Only entries that stand in feeds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, an object per entry.")] = False,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ketfeed.errors import StoreError
 from ketfeed.store import lock
 from ketfeed.store.edits import Edits
 from ketfeed.store.engine import Database
@@ -76,6 +80,31 @@ class Store:
     def lock_holder(self, role: Role) -> str | None:
         """Who holds a role now, as a sentence; None when nobody does."""
         return lock.holder(self._database, role)
+
+    def backup(self, path: Path) -> None:
+        """Write a whole, compact copy of the database to a file while everything goes on.
+
+        The file appears complete or not at all; one of that name is replaced. SQLite only: on PostgreSQL use pg_dump.
+        Raises StoreError.
+        """
+        if self._database.path is None:
+            raise StoreError("This store is on PostgreSQL: back it up with pg_dump")
+        half = path.with_name(f".{path.name}.half")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            half.unlink(missing_ok=True)
+            with self._database.read() as connection:
+                connection.exec_driver_sql("COMMIT")  # VACUUM stands outside a transaction
+                connection.exec_driver_sql("VACUUM INTO ?", (str(half),))
+                connection.exec_driver_sql("BEGIN")
+            with half.open("rb") as stream:
+                os.fsync(stream.fileno())
+            half.replace(path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+        finally:
+            with suppress(OSError):
+                half.unlink()
 
     def search(self, words: str, limit: int = 20, *, public: bool = False) -> list[StoredEntry]:
         """Entries that say the words, newest first; see ``Entries.search``."""

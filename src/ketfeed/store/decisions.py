@@ -131,9 +131,13 @@ def edit_text(edit: Edit) -> dict[str, str]:
 
 def edit_read(said: Mapping[str, Any], where: str) -> Edit:
     """The inverse of ``edit_text``. ``where`` names the place for a complaint. Raises UsageError."""
-    unknown = set(said) - {"entry", "action", "value", "by", "at", "why"}
+    needed = ("entry", "action", "by", "at", "why")
+    missing = [key for key in needed if key not in said]
+    if missing:
+        raise UsageError(f"{where}: {', '.join(missing)} is missing")
+    unknown = set(said) - {*needed, "value"}
     if unknown:
-        raise UsageError(f"{where}: unknown key {min(unknown)!r}")
+        raise UsageError(f"{where}: unknown key {min(map(str, unknown))!r}")
     try:
         at = said["at"]
         moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
@@ -146,8 +150,6 @@ def edit_read(said: Mapping[str, Any], where: str) -> Edit:
             at=moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC),
             why=str(said["why"]),
         )
-    except KeyError as error:
-        raise UsageError(f"{where}: {error.args[0]} is missing") from error
     except ValueError as error:
         raise UsageError(f"{where}: {error}; write a time like 2024-05-01T12:00:00Z") from error
     try:
