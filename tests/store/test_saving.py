@@ -85,6 +85,13 @@ def test_a_missing_date_is_the_first_seen_and_stays_it(store: Store) -> None:
     assert (stored.entry.published, stored.sort_at) == (None, NOW)
 
 
+def test_without_publication_the_update_is_the_date(store: Store) -> None:
+    save(store, write([replace(entry(1), published=None, updated=NOW - 5 * HOUR), entry(2)]))
+    assert titles(store) == ["Title 2 of news", "Title 1 of news"]
+    save(store, write([replace(entry(1), published=None, updated=NOW + HOUR)], at=NOW + 2 * HOUR))
+    assert titles(store) == ["Title 2 of news", "Title 1 of news"]
+
+
 def test_new_ids_for_old_links_and_titles_are_the_old_entries(store: Store) -> None:
     save(store, write([entry(number) for number in range(1, 51)], at=NOW))
     before = {one.entry.link: one.entry.id for one in store.entries.select(FeedQuery(limit=50))}

@@ -26,6 +26,7 @@ from ketfeed.store.meta import insert_new, upsert
 from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
 from ketfeed.topics import stories
 from ketfeed.topics.stories import StoryCandidate, StoryKeys
+from ketfeed.topics.story_rules import report
 
 SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
 WINDOW = stories.WINDOW // timedelta(microseconds=1)
@@ -65,7 +66,8 @@ def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates)
     """Decide in order for each entry and write its keys; the rest is the caller's to write, once the entries are."""
     if not arrivals:
         return NO_LINKS
-    keys = {one.number: stories.story_keys(one.entry, one.tagging) for one in arrivals}
+    made = {one.number: report(one.entry, one.tagging, from_us(one.sort_at)) for one in arrivals}
+    keys = {one.number: stories.story_keys(one.entry, one.tagging, made[one.number]) for one in arrivals}
     own = {one.number: own_keys(keys[one.number], one.sort_at) for one in arrivals}
     nearest = _nearest(connection, arrivals, keys, own)
     stored = known.load(connection, {number for numbers in nearest.values() for number in numbers})
@@ -80,13 +82,15 @@ def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates)
         whole = sorted({stored[number].story for number in nearest[one.number] if number in stored})
         candidates = [stored[number] for story_id in whole for number in members[story_id][-MEMBERS:]]
         if candidates:
-            decision = stories.decide(one.entry, one.tagging, from_us(one.sort_at), keys[one.number], candidates)
+            when, ready = from_us(one.sort_at), made[one.number]
+            decision = stories.decide(one.entry, one.tagging, when, keys[one.number], candidates, ready)
             if decision.join is not None:
                 story = joined[one.number] = int(decision.join)
                 reasons[one.number] = decision.reasons
         stored[one.number] = StoryCandidate(
-            entry=one.entry, tagging=one.tagging, story=str(story), sort_at=from_us(one.sort_at), priority=one.priority
-        )
+            entry=one.entry, tagging=one.tagging, story=str(story), sort_at=from_us(one.sort_at), priority=one.priority,
+            report=made[one.number],
+        )  # fmt: skip
         members[str(story)].append(one.number)
     rows = sorted((key, number) for number, mine in own.items() for key in mine)
     if rows:
@@ -182,7 +186,7 @@ class Candidates:
     can leave a wrong one. Used by one writer at a time.
     """
 
-    def __init__(self, keep: int = 4000) -> None:
+    def __init__(self, keep: int = 2000) -> None:
         self._keep = keep
         self._known: dict[int, tuple[tuple[int, int, bytes], StoryCandidate]] = {}
 
@@ -211,12 +215,14 @@ class Candidates:
 
 def _candidate(row: dict[str, Any]) -> StoryCandidate:
     light = row | {"summary": "", "content": "", "text": "", "raw": None, "raw_id": ""}
+    entry, tagging, sort_at = entry_from(light, row["source_id"]), tagging_from(row, ()), from_us(row["sort_at"])
     return StoryCandidate(
-        entry=entry_from(light, row["source_id"]),
-        tagging=tagging_from(row, ()),
+        entry=entry,
+        tagging=tagging,
         story=str(row["story"]),
-        sort_at=from_us(row["sort_at"]),
+        sort_at=sort_at,
         priority=row["priority"],
+        report=report(entry, tagging, sort_at),
     )
 
 

@@ -69,7 +69,7 @@ class StoredEntry:
     rule_tagging: Tagging  # the rules' word alone
     source: SourceFacts
     first_seen: datetime
-    sort_at: datetime  # min(published, first seen) and never later than it once was
+    sort_at: datetime  # min(published or updated, first seen), never later than before
     changed_at: datetime  # when its public face last changed
     announced: bool  # False: older than the backfill of the source's first poll
     hidden: bool

@@ -262,13 +262,13 @@ class _Saver:
         arrivals: list[Arrival] = []
         for at, (entry, tagging, columns) in enumerate(new):
             number = first + at
-            published = columns["published"]
+            said = columns["published"] or columns["updated"]
             columns |= {
                 "number": number,
                 "id": entry.id if source.salt is None else _salted(source, columns["raw_id"]),
                 "source": source.number,
                 "first_seen": now,
-                "sort_at": now if published is None or published > now else published,
+                "sort_at": now if said is None or said > now else said,
                 "changed_at": now,
                 "announced": True if shown_first is None else at in shown_first,
                 "relevant": tagging.relevant,
@@ -321,8 +321,7 @@ def change_entries(connection: Connection, edited: Sequence[Change], now: int, v
     matches: list[dict[str, Any]] = []
     tagged: list[int] = []
     for _, tagging, columns, row in edited:
-        published = columns["published"]
-        when = row.first_seen if published is None else published
+        when = columns["published"] or columns["updated"] or row.first_seen
         rows.append(
             columns
             | {
@@ -392,7 +391,7 @@ def _announced(new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceF
     Others are announced when they are among the newest of the whole document, for the day a rule finds them relevant.
     Entries without a date count in the order of the document.
     """
-    newest = sorted(range(len(new)), key=lambda at: -(new[at][2]["published"] or 1 << 62))
+    newest = sorted(range(len(new)), key=lambda at: -(new[at][2]["published"] or new[at][2]["updated"] or 1 << 62))
     eligible = [at for at in newest if new[at][1].relevant or source.policy == "all"]
     may = set(eligible)
     return set(eligible[:backfill]) | {at for at in newest[:backfill] if at not in may}

@@ -136,7 +136,9 @@ class EntryRow(SQLModel, table=True):
     published: int | None = Field(None, sa_column=Column(BigInteger))
     updated: int | None = Field(None, sa_column=Column(BigInteger))
     first_seen: int = Field(sa_column=Column(BigInteger, nullable=False))
-    sort_at: int = Field(sa_column=Column(BigInteger, nullable=False))  # min(published, first_seen), never later
+    sort_at: int = Field(
+        sa_column=Column(BigInteger, nullable=False)
+    )  # min(published or updated, first_seen), never later
     changed_at: int = Field(sa_column=Column(BigInteger, nullable=False))  # last time its public face changed
     announced: bool  # False: older than the backfill of a first poll
     relevant: bool
