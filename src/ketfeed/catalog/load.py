@@ -10,7 +10,7 @@ no Catalog, so that the caller keeps the last good one. An empty file never mean
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -66,17 +66,18 @@ class Loaded:
 
 def load_catalog(folder: FilePath) -> Loaded:
     """Read both files of a folder."""
-    feeds, topics = _read(folder / FEEDS), _read(folder / TOPICS)
-    return load_marked(feeds, topics)
+    return load_marked(_read(folder / FEEDS), _read(folder / TOPICS), folder)
 
 
-def load_marked(feeds: Marked | None, topics: Marked | None) -> Loaded:
-    """Two files already read (None: not there) → Catalog. The files' names stand in the complaints."""
-    rules = _rules(topics)
+def load_marked(feeds: Marked | None, topics: Marked | None, folder: FilePath = FilePath()) -> Loaded:
+    """Two files already read (None: not there in ``folder``) → Catalog. The files' names stand in the complaints."""
+    rules = _rules(topics, _given_topics(feeds))
     topic_ids = None if topics is None or topics.broken else _topic_ids(topics)
     catalog: Catalog | None = None
     if feeds is None:
-        missing = Complaint(FEEDS, 1, 1, "", "there is no such file", "write one: docs/editors.md shows three lines")
+        missing = Complaint(
+            str(folder / FEEDS), 1, 1, "", "there is no such file", "write one: docs/editors.md shows three lines"
+        )
         return Loaded(None, (missing, *_sorted(topics)))
     spec = _validate(feeds, FeedsFile, _check_feeds(topic_ids))
     complaints = (*_sorted(feeds), *_sorted(topics))
@@ -142,8 +143,11 @@ def _items(marked: Marked, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield index, item
 
 
-def _rules(marked: Marked | None) -> RuleSet | None:
-    """The rule set of topics.yaml; an empty one when the file is missing or empty; None with errors."""
+def _rules(marked: Marked | None, given: frozenset[str]) -> RuleSet | None:
+    """The rule set of topics.yaml; an empty one when the file is missing or empty; None with errors.
+
+    ``given``: topics that sources give to all their entries.
+    """
     if marked is None:
         return RuleSet()
     if marked.empty and not marked.broken:
@@ -156,13 +160,21 @@ def _rules(marked: Marked | None) -> RuleSet | None:
         for index, item in _items(marked, "topics"):
             if item.get("id") in RESERVED_SLUGS:
                 marked.complain(("topics", index, "id"), f"{item['id']} is an address of its own", "choose another id")
-            if not item.get("terms"):
-                marked.complain(("topics", index), "no terms: it can match nothing", "add terms:", warning=True)
+            if not item.get("terms") and item.get("id") not in given:
+                problem = "no terms, and no source gives it: it is never used"
+                marked.complain(("topics", index), problem, "add terms:", warning=True)
 
     spec = _validate(marked, TopicsFile, more)
     if spec is None or any(one.severity == "error" for one in marked.complaints):
         return None
     return build_rules(spec)
+
+
+def _given_topics(feeds: Marked | None) -> frozenset[str]:
+    if feeds is None or feeds.broken:
+        return frozenset()
+    listed = [item.get("topics") for _, item in _items(feeds, "sources")]
+    return frozenset(str(topic) for topics in listed if isinstance(topics, list) for topic in topics)
 
 
 def _topic_ids(marked: Marked) -> frozenset[str]:
@@ -192,6 +204,9 @@ def _check_feeds(topic_ids: frozenset[str] | None) -> Callable[[Marked], None]:
         _check_site(marked)
         keys: dict[str, int] = {}
         for index, item in _items(marked, "sources"):
+            if "topics" not in item:
+                advice = "write topics: [] when the rules decide alone"
+                marked.complain(("sources", index), "no topics", advice, warning=True)
             _check_source(marked, ("sources", index), item, keys)
             _check_topics(marked, ("sources", index, "topics"), item.get("topics"), topic_ids)
         sources = frozenset(str(item.get("id")) for _, item in _items(marked, "sources"))
@@ -342,8 +357,3 @@ def _build_feed(spec: NamedFeedSpec) -> NamedFeed:
         untagged=spec.untagged,
     )
     return NamedFeed(slug=spec.slug, title=spec.title, description=spec.description, query=query)
-
-
-def unused_topics(catalog: Catalog, used: Sequence[str]) -> tuple[str, ...]:
-    """Topics of the catalog that are not in ``used``, in file order."""
-    return tuple(topic.id for topic in catalog.rules.topics if topic.id not in used)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ketfeed.cli.common import FAILED, console, err, load_catalog_or_exit, open_store, print_json, settings_from
+from ketfeed.cli.common import (
+    FAILED,
+    console,
+    err,
+    load_catalog_or_exit,
+    open_store,
+    print_json,
+    progress,
+    settings_from,
+)
 from ketfeed.cli.status import row_of, table_of
 from ketfeed.errors import StoreError, UsageError
 from ketfeed.model import Catalog, Source, SourceState
@@ -88,7 +94,7 @@ def _here(
         and not state.paused
         and (state.next_poll_at is not None and (explicit or state.next_poll_at <= now))
     ]
-    with _progress(len(due)) as tell:
+    with progress("polling", len(due)) as tell:
         run_in_loop(poll_now(settings, catalog, store, due, lambda _done: tell(1)))
     asked = {source.id for source, _ in due}
     after = {state.source_id: state for state in store.sources.states()}
@@ -107,7 +113,7 @@ def _by_service(store: Store, sources: Sequence[Source], explicit: bool, asked: 
         waiting = {state.source_id for state in store.sources.due(asked, limit=len(names) + 1)}
         names = [name for name in names if name in waiting]
     moved_on = time.monotonic()
-    with _progress(len(waiting)) as tell:
+    with progress("polling", len(waiting)) as tell:
         while waiting:
             states = {state.source_id: state for state in store.sources.states()}
             ready = {name for name in waiting if _was_polled(states.get(name), asked)}
@@ -126,15 +132,3 @@ def _by_service(store: Store, sources: Sequence[Source], explicit: bool, asked: 
 def _was_polled(state: SourceState | None, asked: datetime) -> bool:
     """Whether the service has decided about the source since ``asked``: its due time then lies ahead, or nowhere."""
     return state is None or state.next_poll_at is None or state.next_poll_at > asked
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error when that is a terminal, nothing otherwise; yields "so many more are done"."""
-    if not sys.stderr.isatty() or total == 0:
-        yield lambda _more: None
-        return
-    columns = (TextColumn("polling"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("polling", total=total)
-        yield lambda more: progress.advance(task, more)

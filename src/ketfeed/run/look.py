@@ -1,0 +1,95 @@
+"""Visit sources politely without storing anything: what ``ketfeed check --online`` reports.
+
+The poller itself does the visiting, so a look keeps every rule of a poll; only its memory forgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ketfeed.ingest.sandbox import Sandbox
+from ketfeed.model import Catalog, Poll, Source, SourceState
+from ketfeed.net.client import Client
+from ketfeed.run.poll import Poller
+from ketfeed.run.service import user_agent
+from ketfeed.settings import Settings
+from ketfeed.store.records import PollCounts, PollWrite
+
+GOOD = ("ok", "not_modified")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one visit found."""
+
+    source: Source
+    poll: Poll
+    format: str | None = None  # of the document, None when there was none
+    entries: int = 0
+    newest: datetime | None = None
+    moved_to: str | None = None  # a permanent redirect
+    https: bool = False  # an http source whose https address answers with a feed
+
+    @property
+    def good(self) -> bool:
+        """Whether the source answered with what it should."""
+        return self.poll.outcome in GOOD
+
+
+class _Forgetful:
+    """A store that keeps one look and nothing else."""
+
+    def __init__(self) -> None:
+        self.writes: dict[str, PollWrite] = {}
+
+    def save_polls(self, batch: Sequence[PollWrite]) -> list[PollCounts]:
+        for write in batch:
+            self.writes[write.source.id] = write
+        return [PollCounts() for _ in batch]
+
+    def hold(self, host: str, until: datetime) -> None:
+        """Holds last as long as the look; the poller keeps them itself."""
+
+    def knows(self, entry_ids: Sequence[str]) -> bool:
+        return bool(entry_ids)
+
+
+async def look_at(
+    settings: Settings, catalog: Catalog, sources: Sequence[Source], on_done: Callable[[Poll], None]
+) -> list[Look]:
+    """Visit every source once, and the https address of those with http; looks in the order of ``sources``."""
+    client = Client(settings, user_agent=user_agent(catalog, settings))
+    sandbox = Sandbox(settings, None)
+    memory = _Forgetful()
+    poller = Poller(settings=settings, client=client, reader=sandbox, save_polls=memory.save_polls, memory=memory)
+    try:
+        polls = await poller.poll([(one, _unknown(one)) for one in sources], on_done)
+        looks = [_look(source, poll, memory.writes.get(source.id)) for source, poll in zip(sources, polls, strict=True)]
+        plain = [look for look in looks if look.good and look.source.url.lower().startswith("http://")]
+        twins = [replace(look.source, url=f"https{look.source.url[4:]}") for look in plain]
+        answers = await poller.poll([(twin, _unknown(twin)) for twin in twins])
+        secure = {poll.source_id for poll in answers if poll.outcome in GOOD}
+        return [replace(look, https=look in plain and look.source.id in secure) for look in looks]
+    finally:
+        await poller.stop()
+        sandbox.close()
+        await client.aclose()
+
+
+def _unknown(source: Source) -> SourceState:
+    return SourceState(source_id=source.id, url=source.url)
+
+
+def _look(source: Source, poll: Poll, write: PollWrite | None) -> Look:
+    feed = write.feed if write is not None else None
+    dates = [when for entry in feed.entries if (when := entry.published or entry.updated)] if feed else []
+    return Look(
+        source=source,
+        poll=poll,
+        format=feed.info.format if feed else None,
+        entries=len(feed.entries) if feed else 0,
+        newest=max(dates, default=None),
+        moved_to=write.state.moved_to if write is not None else None,
+    )
