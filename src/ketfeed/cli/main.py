@@ -18,16 +18,16 @@ from ketfeed import __version__
 
 MANUAL = """Follow many feeds about ketamine as medicine; publish one merged, attributed feed per topic.
 
-[bold]Run it[/]: [cyan]ketfeed serve[/] starts the service on http://127.0.0.1:8080 with the configuration in ./config.
+**Run it:** `ketfeed serve` starts the service on http://127.0.0.1:8080 with the configuration in ./config.
 
-[bold]Change it[/]: edit [cyan]config/feeds.yaml[/] (whom we follow) and [cyan]config/topics.yaml[/] (what an entry
-is about), prove it with [cyan]ketfeed check[/]; a running service takes a good file up within seconds.
+**Change it:** edit `config/feeds.yaml` (whom we follow) and `config/topics.yaml` (what an entry is about), prove it
+with `ketfeed check`; a running service takes a good file up within seconds.
 
-[bold]Look into it[/]: [cyan]ketfeed status[/] shows every source, [cyan]ketfeed search[/] what is stored,
-[cyan]ketfeed explain[/] why an entry has its topics.
+**Look into it:** `ketfeed status` shows every source, `ketfeed search` what is stored, `ketfeed explain` why an entry
+has its topics.
 
-Exit codes: 0 done, 1 something asked for failed, 2 wrong usage or configuration. With --json, standard output is JSON
-and nothing else. Every setting is also an environment variable, KETFEED_… (docs/operators.md).
+**Exit codes:** 0 done, 1 something asked for failed, 2 wrong usage or configuration. With `--json`, standard output is
+JSON and nothing else. Every setting is also an environment variable, `KETFEED_…` (docs/operators.md).
 """
 
 RUN, LOOK, EDIT, OUT = "Run the service", "Look into it", "Edit sources and rules", "Take it elsewhere"
@@ -73,7 +73,7 @@ def build(only: str | None = None) -> typer.Typer:
     app = typer.Typer(
         name="ketfeed",
         help=MANUAL,
-        rich_markup_mode="rich",
+        rich_markup_mode="markdown",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=only is None,
