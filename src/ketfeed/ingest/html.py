@@ -1,0 +1,337 @@
+"""Markup from strangers becomes safe HTML, plain text, a title or an excerpt.
+
+nh3 (ammonia, html5ever) is the judge of what may stay. Before it: bounds, because it is quadratic in depth. After it:
+pictures, read off nh3's own output, whose attributes are always ``name="value"`` with ``<``, ``>``, ``"``, ``&`` escaped.
+``clean(clean(x)) == clean(x)`` holds for every x; tests and fuzzing ask for it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from functools import lru_cache
+
+import nh3
+
+from ketfeed.ingest.limits import Limits
+from ketfeed.ingest.urls import absolute
+from ketfeed.model import Image, RawText
+
+TAGS = frozenset(
+    "a abbr article aside b bdi bdo blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption "
+    "figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li mark ol p pre q rp rt ruby s samp section small span "
+    "strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr center big".split()
+)
+"""What may stay: text, structure, tables, pictures. No forms, frames, embeds, styles, scripts, SVG or MathML."""
+
+DROPPED = frozenset(
+    "script style iframe object embed applet svg math template title select textarea button option video audio "
+    "canvas map noembed noframes xmp plaintext listing frameset datalist dialog portal".split()
+)
+"""Elements that go together with what is in them."""
+
+ATTRIBUTES: dict[str, set[str]] = {
+    "a": {"href", "title", "hreflang"},
+    "abbr": {"title"},
+    "bdo": {"dir"},
+    "blockquote": {"cite"},
+    "del": {"cite", "datetime"},
+    "ins": {"cite", "datetime"},
+    "q": {"cite"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "ol": {"start", "reversed"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "scope"},
+    "time": {"datetime"},
+    "*": {"lang", "dir"},
+}
+_LAZY = ("data-src", "data-lazy-src", "data-original", "data-orig-file", "data-full-url", "data-hi-res-src", "data-srcset")
+_LAZY_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+_WIDE = {**ATTRIBUTES, "img": ATTRIBUTES["img"] | set(_LAZY) | set(_LAZY_SETS)}
+
+_IMG = re.compile(r'<img((?: [a-z0-9_\-]+="[^"]*")*)>')
+_ATTRIBUTE = re.compile(r' ([a-z0-9_\-]+)="([^"]*)"')
+_CITE = re.compile(r' cite="([^"]*)"')
+_PIXEL_HOSTS = re.compile(
+    r"//(?:[a-z0-9\-]+\.)*(?:feedburner\.com/~(?:r|ff|a)|feeds\.feedblitz\.com/|feedsportal\.com|doubleclick\.net|"
+    r"stats\.wordpress\.com|pixel\.wp\.com|scorecardresearch\.com|quantserve\.com|google-analytics\.com|feedproxy\.google\.com|"
+    r"pixel\.quantserve\.com|b\.scorecardresearch\.com|statcounter\.com|rss\.buysellads\.com|api\.follow\.it/track|"
+    r"counter\.theconversation\.com|facebook\.com/tr)|"
+    r"/(?:pixel|tracking|spacer|blank|clear|transparent|1x1)\.(?:gif|png)(?:$|\?)|"
+    r"//feeds\.wordpress\.com/1\.0/",
+    re.IGNORECASE,
+)
+"""Pictures that only count readers: by host, or by the name everybody gives them."""
+
+_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")
+"""Controls, bidirectional overrides and isolates, byte-order marks, interlinear and tag characters."""
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:\-]*)")
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_ANY_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
+_BLOCK = re.compile(
+    r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|aside|header|footer|figure|figcaption|dd|dt|dl|hr|pre|"
+    r"caption|details|summary)(?:\s[^<>]*)?/?>"
+)
+_CELL = re.compile(r"</t[dh]>")
+_SPACES = re.compile(r"\s+")
+_NOSCRIPT = re.compile(r"<noscript[^<>]{0,200}>(.{0,5000}?)</noscript\s*>", re.DOTALL | re.IGNORECASE)
+_SRC = re.compile(r"src\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
+_ESCAPED_START = re.compile(r"\s*&lt;(?:p|div|a|img|h[1-6]|ul|ol|table|b|strong|em|i|span|blockquote|figure|br)\b", re.IGNORECASE)
+_TWICE = re.compile(r"&amp;(#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[A-Za-z]{2,8}\d{0,2});")
+
+
+def visible(text: str) -> str:
+    """The text without characters that hide, reorder or control other text."""
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
+
+
+@lru_cache(maxsize=64)
+def _cleaner(base: str | None, wide: bool) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(TAGS),
+        clean_content_tags=set(DROPPED),
+        attributes=_WIDE if wide else ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        url_relative=("rewrite_with_base", base) if base else "deny",
+        link_rel="noopener noreferrer",
+    )
+
+
+def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None = None) -> str:
+    """Safe HTML with absolute addresses; empty when nothing visible is left.
+
+    ``base`` is where relative addresses start (None: they are dropped). Markup past a limit is cut, or becomes plain text
+    where it has too many or too deep tags. Repairs are added to ``notes``.
+    """
+    notes = notes if notes is not None else []
+    if not markup:
+        return ""
+    if "<" not in markup and "&" not in markup:
+        return html.escape(visible(markup), quote=False).replace("\xa0", "&nbsp;")
+    markup = _bounded(markup, limits, notes)
+    if "<noscript" in markup or "<NOSCRIPT" in markup:
+        markup = _without_noscript(markup)
+    base = base if base and absolute(base) else None
+    result = _pass(markup, base)
+    for _ in range(4):
+        again = _pass(result, base)
+        if again == result:
+            return "" if not _says_something(result) else result
+        result = again
+    return html.escape(to_text(result), quote=False)
+
+
+def _pass(markup: str, base: str | None) -> str:
+    lazy = "srcset" in markup or "data-" in markup
+    result = visible(_cleaner(base, lazy).clean(markup))
+    if "<img" in result:
+        result = _IMG.sub(lambda found: _picture(found[1], base), result)
+    if ' cite="' in result:
+        result = _CITE.sub(lambda found: _cite(found[1], base), result)
+    return result.strip()
+
+
+def _bounded(markup: str, limits: Limits, notes: list[str]) -> str:
+    if len(markup) > limits.field:
+        notes.append(f"longer than {limits.field} characters, cut")
+        markup = markup[: limits.field]
+        markup = markup[: markup.rfind("<")] if "<" in markup[-2000:] else markup
+    count = markup.count("<")
+    if count > limits.tags or (count > limits.depth and _depth(markup) > limits.depth):
+        notes.append("too many or too deeply nested tags, kept as plain text")
+        return html.escape(to_text(markup), quote=False)
+    return markup
+
+
+def _depth(markup: str) -> int:
+    """The deepest nesting that the tags can make, counted without repairing anything."""
+    deepest = depth = 0
+    for found in _TAG.finditer(markup):
+        if found[1]:
+            depth = max(0, depth - 1)
+        elif found[2].lower() not in _VOID:
+            depth += 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _says_something(markup: str) -> bool:
+    return "<img" in markup or bool(_SPACES.sub("", html.unescape(_ANY_TAG.sub("", markup))))
+
+
+def _without_noscript(markup: str) -> str:
+    """The picture a lazy loader repeats in <noscript> goes, one that stands only there is kept."""
+
+    def decide(found: re.Match[str]) -> str:
+        source = _SRC.search(found[1])
+        return "" if source is None or markup.count(source[1]) > 1 or "data-src" in markup else found[1]
+
+    return _NOSCRIPT.sub(decide, markup)
+
+
+def _picture(attributes: str, base: str | None) -> str:
+    """One <img> of nh3's output with its real address, or nothing when it only counts readers."""
+    values = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+    address = _real_address(values, base)
+    if address is None or _is_pixel(address, values):
+        return ""
+    kept = {"src": address, **{name: values[name] for name in ("alt", "title", "lang", "dir") if name in values}}
+    kept |= {name: values[name] for name in ("width", "height") if values.get(name, "").isdecimal()}
+    return "<img" + "".join(f' {name}="{_attribute(value)}"' for name, value in kept.items()) + ">"
+
+
+def _attribute(value: str) -> str:
+    return html.escape(visible(value), quote=False).replace('"', "&quot;").replace("\xa0", "&nbsp;")
+
+
+def _real_address(values: dict[str, str], base: str | None) -> str | None:
+    """A lazy loader's own attribute before ``src``, which then holds a placeholder."""
+    for name in _LAZY:
+        if values.get(name) and name not in _LAZY_SETS and (found := absolute(values[name], base)):
+            return found
+    placeholder = values.get("src", "")
+    if not placeholder or _PIXEL_HOSTS.search(placeholder):
+        for name in _LAZY_SETS:
+            if values.get(name) and (found := _largest(values[name], base)):
+                return found
+    return absolute(placeholder, base) if placeholder else None
+
+
+def _largest(srcset: str, base: str | None) -> str | None:
+    """The widest of ``a.jpg 300w, b.jpg 900w``."""
+    best: tuple[float, str] | None = None
+    for candidate in srcset.split(", ")[:20]:
+        address, _, size = candidate.strip().rstrip(",").partition(" ")
+        number = re.match(r"[\d.]{1,6}", size.strip())
+        width = float(number.group(0)) if number and number.group(0).count(".") < 2 and number.group(0) != "." else 1.0
+        if address and (best is None or width > best[0]):
+            best = (width, address)
+    return absolute(best[1], base) if best else None
+
+
+def _is_pixel(address: str, values: dict[str, str]) -> bool:
+    sizes = [values.get(name, "").removesuffix("px").strip() for name in ("width", "height")]
+    if any(size in {"0", "1"} for size in sizes):
+        return True
+    return _PIXEL_HOSTS.search(address) is not None
+
+
+def _cite(address: str, base: str | None) -> str:
+    found = absolute(html.unescape(address), base)
+    return f' cite="{_attribute(found)}"' if found else ""
+
+
+# ---------------------------------------------------------------- text
+
+
+def to_text(markup: str) -> str:
+    """Plain text of HTML: blocks become lines, character references characters, white space single."""
+    if "<" in markup:
+        markup = _BLOCK.sub("\n", markup)
+        markup = _ANY_TAG.sub("", _CELL.sub(" ", markup))
+    if "&" in markup:
+        markup = html.unescape(markup)
+    lines = (_SPACES.sub(" ", line).strip() for line in visible(markup).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def to_title(raw: RawText | None, limits: Limits, notes: list[str]) -> str:
+    """A title as one line of plain text, escaped at most as often as its type says, at most ``limits.title`` long."""
+    if raw is None:
+        return ""
+    text = raw.value[: limits.title * 20]
+    if raw.type != "text":
+        text = html.unescape(_ANY_TAG.sub("", _BLOCK.sub(" ", text)) if "<" in text else text)
+    if "&" in text and (once := _undo_entities(text)) != text:
+        notes.append("title: escaped twice, undone once")
+        text = once
+    text = _SPACES.sub(" ", visible(text)).strip()
+    if len(text) > limits.title:
+        notes.append(f"title: longer than {limits.title} characters, cut")
+        text = cut(text, limits.title)
+    return text
+
+
+_ENTITY = re.compile(r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[A-Za-z]{2,8}\d{0,2});")
+
+
+def _undo_entities(text: str) -> str:
+    """Character references that a text should not hold any more."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+
+
+def to_html(raw: RawText | None, base: str | None, limits: Limits, notes: list[str], what: str) -> str:
+    """A text construct as safe HTML; ``what`` names it in notes.
+
+    Atom ``text`` is escaped, so that its ``<`` stays a character (RFC 4287 section 3.1.1.1).
+    """
+    if raw is None:
+        return ""
+    found: list[str] = []
+    if raw.type == "text":
+        value = visible(raw.value[: limits.field])
+        if "&" in value and (once := _undo_entities(value)) != value:
+            found.append("escaped twice, undone once")
+            value = once
+        paragraphs = [part.strip() for part in re.split(r"\n\s*\n", value) if part.strip()]
+        escaped = [html.escape(part, quote=False).replace("\xa0", "&nbsp;") for part in paragraphs]
+        result = escaped[0] if len(escaped) == 1 else "".join(f"<p>{part}</p>" for part in escaped)
+    else:
+        value = _undo_escaping(raw.value, found)
+        result = clean(value, raw.base or base, limits, found)
+    notes += [f"{what}: {note}" for note in found]
+    return result
+
+
+def _undo_escaping(value: str, notes: list[str]) -> str:
+    """HTML that was escaped once more than its format asks: tags that would be shown as text, ``&amp;nbsp;``."""
+    if "&lt;" in value and "<" not in value and _ESCAPED_START.match(value) and ("&lt;/" in value or "/&gt;" in value):
+        notes.append("escaped twice, undone once")
+        return html.unescape(value)
+    if "&amp;" in value:
+        once = _TWICE.sub(lambda found: f"&{found[1]};" if f"{found[1]};" in html.entities.html5 or found[1][0] == "#" else found[0], value)  # type: ignore[attr-defined]
+        if once != value:
+            notes.append("escaped twice, undone once")
+            return once
+    return value
+
+
+_SENTENCE = re.compile(r"[.!?…。！？][\"'”’»)\]]{0,2}(?=\s|$)|[。！？]")
+
+
+def excerpt(text: str, limit: int = 300) -> str:
+    """The beginning of a text, cut at a sentence where one ends in its second half, else at a word with ``…``."""
+    text = _SPACES.sub(" ", text).strip()
+    if len(text) <= limit:
+        return text
+    head = text[: limit + 1]
+    ends = [found.end() for found in _SENTENCE.finditer(head) if found.end() <= limit]
+    ends = [end for end in ends if not _ABBREVIATION.search(head[:end])]
+    if ends and ends[-1] >= limit // 3:
+        return head[: ends[-1]]
+    return cut(text, limit)
+
+
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|vs|e\.g|i\.e|et al|Fig|No|approx|[A-Z])\.$")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters, ending at a word and with an ellipsis when something was left out."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    space = head.rfind(" ")
+    return f"{head[:space] if space > limit // 2 else head}".rstrip(" ,;:-–—") + "…"
+
+
+def first_image(markup: str) -> Image | None:
+    """The first picture of safe HTML that is no icon: one with a stated size has at least 100 pixels a side."""
+    for found in _IMG.finditer(markup):
+        values = dict(_ATTRIBUTE.findall(found[1]))
+        sizes = [int(values[name]) for name in ("width", "height") if values.get(name, "").isdecimal()]
+        if values.get("src") and all(size >= 100 for size in sizes):
+            return Image(html.unescape(values["src"]), html.unescape(values.get("alt", "")))
+    return None
