@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from tests.publish.world import NOW, catalog
@@ -18,6 +19,7 @@ from ketfeed.model import Catalog, Complaint
 from ketfeed.publish.feeds import Reading
 from ketfeed.settings import Settings
 from ketfeed.web.app import create_app
+from ketfeed.web.feeds import App, Receive, Scope, Send
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,20 @@ class Site:
             connection.close()
 
 
+def recording(app: App, seen: list[tuple[str, int]]) -> App:
+    """The application, with every reply noted."""
+
+    async def noted(scope: Scope, receive: Receive, send: Send) -> None:
+        async def note(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                seen.append((scope["path"], message["status"]))
+            await send(message)
+
+        await app(scope, receive, note)
+
+    return noted
+
+
 class Announcing(uvicorn.Server):
     """A server that says when it answers."""
 
@@ -71,14 +87,20 @@ def serving(
     clock: Callable[[], datetime] = lambda: NOW,
     complaints: Callable[[], Sequence[Complaint]] = tuple,
     base_url: str | None = None,
+    seen: list[tuple[str, int]] | None = None,
 ) -> Iterator[Site]:
-    """The application under uvicorn on a port the system chose; ``base_url`` None: the address it listens on."""
+    """The application under uvicorn on a port the system chose; ``base_url`` None: the address it listens on.
+
+    ``seen`` collects path and status of every reply.
+    """
     fixed = made()
     ready = threading.Event()
     listener = uvicorn.Config(app="", host="127.0.0.1", port=0, log_config=None).bind_socket()
     port = listener.getsockname()[1]
     settings = Settings(data=data, base_url=base_url or f"http://127.0.0.1:{port}")
     app = create_app(store, lambda: fixed, settings, complaints=complaints, clock=clock)
+    if seen is not None:
+        app = recording(app, seen)
     server = Announcing(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"), ready)
     thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
     thread.start()
