@@ -12,7 +12,7 @@ hypothesis.settings.register_profile("ketfeed", deadline=None, database=None)  #
 hypothesis.settings.load_profile("ketfeed")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def only_loopback() -> None:
     """Refuse to run a test where a packet could leave the machine."""
     if not is_isolated():

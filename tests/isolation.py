@@ -91,12 +91,25 @@ def _has_route() -> bool:
     return any(line.split()[0] != "lo" for line in lines)
 
 
+def nobody_is_at(address: str) -> None:
+    """Let connecting to this IPv4 address fail at once."""
+    to = struct.pack("HH4s", 8, RTA_DST, socket.inet_aton(address))
+    _add_route(socket.AF_INET, 32, RTN_UNREACHABLE, to)
+
+
 def _add_local_default_route(family: int) -> None:
-    """``ip route add local default dev lo``, spoken to the kernel directly: iproute2 is not everywhere."""
+    """``ip route add local default dev lo``."""
+    _add_route(family, 0, RTN_LOCAL, struct.pack("HHi", 8, RTA_OIF, socket.if_nametoindex("lo")))
+
+
+RTN_LOCAL, RTN_UNREACHABLE, RTA_DST, RTA_OIF = 2, 7, 1, 4
+
+
+def _add_route(family: int, bits: int, kind: int, attributes: bytes) -> None:
+    """Speak to the kernel directly: iproute2 is not everywhere."""
     rtm_newroute, ack_create = 24, 0x1 | 0x4 | 0x400  # NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE
-    table_local, proto_boot, scope_host, type_local, attribute_oif = 255, 3, 254, 2, 4
-    route = struct.pack("BBBBBBBBI", family, 0, 0, 0, table_local, proto_boot, scope_host, type_local, 0)
-    route += struct.pack("HHi", 8, attribute_oif, socket.if_nametoindex("lo"))
+    table_local, proto_boot, scope_host = 255, 3, 254
+    route = struct.pack("BBBBBBBBI", family, bits, 0, 0, table_local, proto_boot, scope_host, kind, 0) + attributes
     header = struct.pack("IHHII", 16 + len(route), rtm_newroute, ack_create, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.send(header + route)
