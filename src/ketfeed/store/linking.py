@@ -35,6 +35,7 @@ CANDIDATES = 16
 """Looked at per entry, with the other members of their stories; most of them share one common word by chance."""
 HOLDERS = 20
 """Entries taken per key, the newest: a key that more entries of one time have says little."""
+CHANCE = 1 / HOLDERS
 MEMBERS = 20  # of a candidate's story, the newest, whose contradiction is heard
 CHUNK = 400
 EXACT = 1000.0  # an exact key outweighs any number of near ones
@@ -115,7 +116,8 @@ def _nearest(
 def rank_holders(number: int, keys: Sequence[int], holders: Mapping[int, Sequence[int]]) -> list[int]:
     """The other entries that share keys, most likely companions first, at most CANDIDATES. Pure.
 
-    A shared key counts the more the fewer entries have it; equally good ones come newest first.
+    A shared key counts the more the fewer entries have it; equally good ones come newest first. One near key that many
+    have is chance and not looked at.
     """
     shared: defaultdict[int, float] = defaultdict(float)
     for key in keys:
@@ -125,7 +127,8 @@ def rank_holders(number: int, keys: Sequence[int], holders: Mapping[int, Sequenc
             for other in group:
                 shared[other] += worth
     shared.pop(number, None)
-    return nsmallest(CANDIDATES, shared, key=lambda other: (-shared[other], -other))
+    worthwhile = [(-worth, -other) for other, worth in shared.items() if worth > CHANCE]
+    return [-other for _, other in nsmallest(CANDIDATES, worthwhile)]
 
 
 def write_reasons(connection: Connection, links: Links) -> None:
