@@ -41,6 +41,12 @@ _WIDER = {  # WHATWG Encoding: what a label means in practice
     "x-user-defined": "cp1252", "big5": "big5hkscs",
 }  # fmt: skip
 _WIDE = re.compile(r"utf[-_]?(16|32)|ucs|iso-10646")
+_OTHER_SCRIPTS = (
+    "cp1251", "koi8", "mac-cyrillic", "iso8859-5", "cp866", "cp1253", "iso8859-7", "cp1255", "iso8859-8", "cp1256",
+    "iso8859-6", "cp874", "tis-620", "iso8859-11", "big5", "gb", "euc", "shift", "cp932", "cp949", "johab", "hz",
+)  # fmt: skip
+_CENTRAL = frozenset({"cp1250", "iso8859-2", "mac-latin2"})
+_CENTRAL_LANGUAGES = frozenset({"Polish", "Czech", "Slovak", "Hungarian", "Croatian", "Slovene", "Romanian"})
 _GUESS_SAMPLE = 64 * 1024
 _INFLATE_STEP = 64 * 1024
 
@@ -158,8 +164,11 @@ def _strict(body: bytes, name: str) -> str | None:
 
 
 def _guess(body: bytes) -> str:
-    """The likeliest legacy charset by its letters; windows-1252 when nothing is likely."""
+    """The likeliest legacy charset by its letters; windows-1252 unless another script or Central Europe speaks."""
     best = charset_normalizer.from_bytes(body[:_GUESS_SAMPLE]).best()
-    if best is None or best.encoding.startswith(("utf", "cp037", "cp5", "cp10")):
+    if best is None:
         return "cp1252"
-    return best.encoding
+    name = best.encoding.replace("_", "-")
+    if name.startswith(_OTHER_SCRIPTS) or (name in _CENTRAL and best.language in _CENTRAL_LANGUAGES):
+        return best.encoding
+    return "cp1252"

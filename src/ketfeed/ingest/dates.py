@@ -27,39 +27,74 @@ MAX_TEXT = 120
 EARLIEST, LATEST = 1970, 2100
 """Years a feed's entry can have; 0000, 0001 and 9999 are empty fields of databases."""
 
-# fmt: off
-_MONTHS: tuple[tuple[str, ...], ...] = (
-    ("january jan januar jänner jän janvier janv enero ene gennaio gen janeiro januari januarie stycznia styczeń sty ledna leden января январь янв "
-     "ianuarie ian tammikuuta tammikuu ocak oca januára január ιανουαρίου ιαν leqz").split(),  # type: ignore[assignment]
-    ("february feb februar febr février fevrier févr fevr fév fev febrero febbraio fevereiro februari lutego luty lut února únor února "
-     "февраля февраль фев februarie helmikuuta helmikuu şubat şub február φεβρουαρίου φεβ feber").split(),  # type: ignore[assignment]
-    ("march mar märz maerz mär mrz mars marzo março marco maart mrt marca marzec března březen марта март мар martie maaliskuuta "
-     "maaliskuu mart március μαρτίου μαρ marts").split(),  # type: ignore[assignment]
-    ("april apr avril avr abril abr aprile kwietnia kwiecień kwi dubna duben апреля апрель апр aprilie huhtikuuta huhtikuu nisan nis "
-     "április απριλίου απρ").split(),  # type: ignore[assignment]
-    ("may mai mayo maggio mag maio mei maj maja května květen мая май toukokuuta toukokuu mayıs május μαΐου μαϊ").split(),  # type: ignore[assignment]
-    ("june jun juni juin junio giugno giu junho czerwca czerwiec cze června červen июня июнь июн iunie iun kesäkuuta kesäkuu haziran haz "
-     "június ιουνίου ιουν").split(),  # type: ignore[assignment]
-    ("july jul juli juillet juil julio luglio lug julho lipca lipiec lip července červenec июля июль июл iulie iul heinäkuuta heinäkuu temmuz tem "
-     "július ιουλίου ιουλ").split(),  # type: ignore[assignment]
-    ("august aug août aout agosto ago augustus sierpnia sierpień sie srpna srpen августа август авг elokuuta elokuu ağustos ağu augusztus "
-     "αυγούστου αυγ augusti").split(),  # type: ignore[assignment]
-    ("september sep sept septembre septiembre setiembre settembre set setembro września wrzesień wrz září сентября сентябрь сен сент "
-     "septembrie syyskuuta syyskuu eylül eyl szeptember σεπτεμβρίου σεπ").split(),  # type: ignore[assignment]
-    ("october oct oktober okt octobre octubre ottobre ott outubro out października październik paź října říjen октября октябрь окт octombrie "
-     "lokakuuta lokakuu ekim eki október οκτωβρίου οκτ").split(),  # type: ignore[assignment]
-    ("november nov novembre noviembre novembro listopada listopad lis listopadu ноября ноябрь ноя нояб noiembrie noi marraskuuta marraskuu kasım kas "
-     "νοεμβρίου νοε").split(),  # type: ignore[assignment]
-    ("december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro grudnia grudzień gru prosince prosinec декабря декабрь дек "
-     "decembrie joulukuuta joulukuu aralık ara δεκεμβρίου δεκ desember des").split(),  # type: ignore[assignment]
+_MONTHS = (
+    # January
+    (
+        "january jan januar jänner jän janvier janv enero ene gennaio gen janeiro januari januarie stycznia "
+        "styczeń sty ledna leden января январь янв ianuarie ian tammikuuta tammikuu ocak oca januára január "
+        "ιανουαρίου ιαν"
+    ),
+    # February
+    (
+        "february feb februar febr février fevrier févr fevr fév fev febrero febbraio fevereiro februari lutego "
+        "luty lut února únor února февраля февраль фев februarie helmikuuta helmikuu şubat şub február φεβρουαρίου "
+        "φεβ feber"
+    ),
+    # March
+    (
+        "march mar märz maerz mär mrz mars marzo março marco maart mrt marca marzec března březen марта март мар "
+        "martie maaliskuuta maaliskuu mart március μαρτίου μαρ marts"
+    ),
+    # April
+    (
+        "april apr avril avr abril abr aprile kwietnia kwiecień kwi dubna duben апреля апрель апр aprilie "
+        "huhtikuuta huhtikuu nisan nis április απριλίου απρ"
+    ),
+    # May
+    "may mai mayo maggio mag maio mei maj maja května květen мая май toukokuuta toukokuu mayıs május μαΐου μαϊ",
+    # June
+    (
+        "june jun juni juin junio giugno giu junho czerwca czerwiec cze června červen июня июнь июн iunie iun "
+        "kesäkuuta kesäkuu haziran haz június ιουνίου ιουν"
+    ),
+    # July
+    (
+        "july jul juli juillet juil julio luglio lug julho lipca lipiec lip července červenec июля июль июл iulie "
+        "iul heinäkuuta heinäkuu temmuz tem július ιουλίου ιουλ"
+    ),
+    # August
+    (
+        "august aug août aout agosto ago augustus sierpnia sierpień sie srpna srpen августа август авг elokuuta "
+        "elokuu ağustos ağu augusztus αυγούστου αυγ augusti"
+    ),
+    # September
+    (
+        "september sep sept septembre septiembre setiembre settembre set setembro września wrzesień wrz září "
+        "сентября сентябрь сен сент septembrie syyskuuta syyskuu eylül eyl szeptember σεπτεμβρίου σεπ"
+    ),
+    # October
+    (
+        "october oct oktober okt octobre octubre ottobre ott outubro out października październik paź října říjen "
+        "октября октябрь окт octombrie lokakuuta lokakuu ekim eki október οκτωβρίου οκτ"
+    ),
+    # November
+    (
+        "november nov novembre noviembre novembro listopada listopad lis listopadu ноября ноябрь ноя нояб "
+        "noiembrie noi marraskuuta marraskuu kasım kas νοεμβρίου νοε"
+    ),
+    # December
+    (
+        "december dec dezember dez décembre decembre déc diciembre dic dicembre dezembro grudnia grudzień gru "
+        "prosince prosinec декабря декабрь дек decembrie joulukuuta joulukuu aralık ara δεκεμβρίου δεκ desember "
+        "des"
+    ),
 )
-# fmt: on
-MONTHS: dict[str, int] = {name: number for number, names in enumerate(_MONTHS, 1) for name in names}
+MONTHS: dict[str, int] = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
 """Month names and abbreviations in lower case: English, German (Austria too), French, Spanish, Italian, Portuguese,
 Dutch, Danish, Swedish, Norwegian, Finnish, Polish, Czech, Romanian, Hungarian, Turkish, Greek, Russian. A name two
 languages give to different months is left out."""
 
-for _ambiguous in ("leqz", "lip", "lis", "listopad"):  # Croatian listopad is October, Polish and Czech November
+for _ambiguous in ("lip", "lis", "listopad"):  # Croatian listopad is October, Polish and Czech November
     MONTHS.pop(_ambiguous, None)
 
 _ZONE = r"(?:\s*(?P<zone>z|(?:(?:gmt|utc?)\s*)?[+\-\u2212]\s*\d{1,2}(?::?\d{2}(?::?\d{2})?)?|[a-z]{1,5}(?:/[a-z_]+)?|\([a-z ]{1,40}\))?)?"
@@ -75,9 +110,14 @@ _ISO = re.compile(
 _ORDINAL = re.compile(r"(?P<year>\d{4})-(?P<days>\d{3})(?:t.*)?")
 _WEEK = re.compile(r"(?P<year>\d{4})-?w(?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?(?:t.*)?")
 _EPOCH = re.compile(r"(\d{9,10})(\d{3})?(?:\.\d+)?")
-_PACKED = re.compile(r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})" + _ZONE)
+_PACKED = re.compile(
+    r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})" + _ZONE
+)
 _NUMBERS = re.compile(
-    r"(?P<a>\d{1,4})(?P<sep>[./\-])\s?(?P<b>\d{1,2})(?P=sep)\s?(?P<c>\d{4}|\d{2})\.?(?:(?:,|\s|t|\s-\s|\s–\s|\sat|\sum|\sà)*\s*" + _CLOCK + _ZONE + r")?"
+    r"(?P<a>\d{1,4})(?P<sep>[./\-])\s?(?P<b>\d{1,2})(?P=sep)\s?(?P<c>\d{4}|\d{2})\.?(?:(?:,|\s|t|\s-\s|\s–\s|\sat|\sum|\sà)*\s*"
+    + _CLOCK
+    + _ZONE
+    + r")?"
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _YEAR_LAST_CLOCK = re.compile(_CLOCK + _ZONE)
@@ -89,7 +129,9 @@ _MONTH_DAY = re.compile(
     r"(?P<name>[^\W\d_]{3,14})\.?[\s\-]*(?P<day>\d{1,2})(?:st|nd|rd|th)?(?![:\d])(?:[\s\-./,']+(?P<year>\d{4}|\d{2})(?!\s?:\d)\b)?"
 )
 _YEAR_MONTH_DAY = re.compile(r"(?P<year>\d{4})[\s\-./,]+(?P<name>[^\W\d_]{3,14})\.?[\s\-./,]+(?P<day>\d{1,2})\b")
-_CJK = re.compile(r"(?P<year>\d{4})\s*[年년]\s*(?P<month>\d{1,2})\s*[月월]\s*(?P<day>\d{1,2})\s*[日일]\s*(?:" + _CLOCK + _ZONE + r")?")
+_CJK = re.compile(
+    r"(?P<year>\d{4})\s*[年년]\s*(?P<month>\d{1,2})\s*[月월]\s*(?P<day>\d{1,2})\s*[日일]\s*(?:" + _CLOCK + _ZONE + r")?"
+)
 _LATE_YEAR = re.compile(r"(?<![:\d+\-])((?:19|20)\d{2})(?![:\d])")
 _NOISE = re.compile(
     r"^(?:published|posted|updated|date|on|veröffentlicht am|publié le|publicado el)\s*:?\s+|\bo'clock\b|\buhr\b|\bat\b|\bum\b|\bà\b|\ba las\b|\balle\b|\bklo\b|\|"
@@ -130,7 +172,9 @@ def _iso(text: str) -> datetime | None:
             return None  # 202103 may be anything
         return _build(int(found["year"]), int(found["month"] or 1), int(found["day"] or 1), found)
     if week := _WEEK.fullmatch(text):
-        return datetime.fromisocalendar(int(week["year"]), int(week["week"]), int(week["weekday"] or 1)).replace(tzinfo=UTC)
+        return datetime.fromisocalendar(int(week["year"]), int(week["week"]), int(week["weekday"] or 1)).replace(
+            tzinfo=UTC
+        )
     if ordinal := _ORDINAL.fullmatch(text):
         days = int(ordinal["days"])
         moment = datetime(int(ordinal["year"]), 1, 1, tzinfo=UTC) + timedelta(days=days - 1)
@@ -200,7 +244,11 @@ def _with_clock(found: re.Match[str], month: int, rest: str) -> datetime | None:
     clock = _YEAR_LAST_CLOCK.match(rest) if rest else None
     if rest and clock is None and any(character.isdigit() for character in rest):
         return None
-    if clock is not None and re.search(r"\d", rest[clock.end() :]) and not re.fullmatch(r"\s*\([^()]*\)", rest[clock.end() :]):
+    if (
+        clock is not None
+        and re.search(r"\d", rest[clock.end() :])
+        and not re.fullmatch(r"\s*\([^()]*\)", rest[clock.end() :])
+    ):
         return None
     return _build(_full_year(year_text), month, int(found["day"]), clock)
 

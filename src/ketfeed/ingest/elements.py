@@ -113,7 +113,7 @@ ITEM_ELEMENTS = frozenset({"pubdate", "guid", "description", "content_encoded", 
 """In an ill-formed RSS document these end a title or description that nobody closed."""
 
 
-class Refused(Exception):  # noqa: N818  # a signal, not an error of its own
+class Refused(Exception):  # a signal, not an error of its own
     """Carries the verdict on a document out of the parser's callbacks."""
 
     def __init__(self, error: ForbiddenXml | None) -> None:
@@ -145,9 +145,9 @@ class Elements:
         self.limits = limits
         self.loose = loose
         self.baseuri = base
-        self.feed: Item = _item(base, None)
+        self.channel: Item = _item(base, None)
         self.items: list[Item] = []
-        self.context: Item = self.feed
+        self.context: Item = self.channel
         self.outer: list[Item] = []  # contexts around a source, image or text input
         self.contentparams: dict[str, Any] = {}
         self.person: dict[str, str] | None = None
@@ -319,9 +319,7 @@ class Elements:
         self.incontent += 1
         kind = self.map_content_type(attrs.get("type", TEXTS[key]))  # type: ignore[attr-defined]
         self.contentparams = {"type": kind, "base": self.baseuri}
-        if attrs.get("mode") == "base64" or (
-            key == "content" and not kind.startswith("text/") and not kind.endswith(("+xml", "/xml"))
-        ):
+        if attrs.get("mode") == "base64" or not (kind.startswith("text/") or kind.endswith(("+xml", "/xml"))):
             self.contentparams["base64"] = True
         if key == "content" and (src := attrs.get("src")):
             self.context["links"].append(ParsedLink(src, "content", kind, self.baseuri))
@@ -424,7 +422,7 @@ class Elements:
         self.elementstack.clear()
         self.outer.clear()
         self.inentry = 0
-        self.context = self.feed
+        self.context = self.channel
 
     def channel_attributes(self, attrs: Attributes) -> None:
         """CDF says in attributes what others say in elements."""
@@ -597,14 +595,14 @@ def _end_language(self: Elements, element: str) -> None:
     value = self.pop(element)
     if value:
         self.context["language"] = value.replace("_", "-")
-        if self.context is self.feed and self.lang is None:
+        if self.context is self.channel and self.lang is None:
             self.lang = self.context["language"]
             self.langstack = [known or self.lang for known in self.langstack]
 
 
 def _start_channel(self: Elements, attrs: Attributes) -> None:
     self.infeed = 1
-    if self.context is not self.feed:
+    if self.context is not self.channel:
         self.end_item()
     self.channel_attributes(attrs)
     self.push("channel", 0)
@@ -618,7 +616,7 @@ def _end_channel(self: Elements) -> None:
 
 def _start_feed(self: Elements, _attrs: Attributes) -> None:
     self.infeed = 1
-    self.feed["language"], self.feed["base"] = self.lang, self.baseuri
+    self.channel["language"], self.channel["base"] = self.lang, self.baseuri
     self.push("feed", 0)
 
 
@@ -747,11 +745,116 @@ def mend(text: str) -> str:
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]{0,15})(?=[\s/>])[^<>]{0,2000}>")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|([A-Za-z][A-Za-z0-9]{1,31}));")
 HTML_TAGS = frozenset(
-    "a abbr acronym address area article aside audio b bdo big blink blockquote body br button caption center cite code col "
-    "colgroup dd del dfn dir div dl dt em embed fieldset figcaption figure font footer form frame h1 h2 h3 h4 h5 h6 "
-    "head header hr html i iframe img input ins kbd label legend li link main map mark menu meta nav nobr noscript object ol "
-    "option p param picture pre q rp rt ruby s samp script section select small source span strike strong style "
-    "sub summary sup svg table tbody td textarea tfoot th thead time title tr tt u ul var video wbr".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "address",
+        "area",
+        "article",
+        "aside",
+        "audio",
+        "b",
+        "bdo",
+        "big",
+        "blink",
+        "blockquote",
+        "body",
+        "br",
+        "button",
+        "caption",
+        "center",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "dfn",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "embed",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "font",
+        "footer",
+        "form",
+        "frame",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "i",
+        "iframe",
+        "img",
+        "input",
+        "ins",
+        "kbd",
+        "label",
+        "legend",
+        "li",
+        "link",
+        "main",
+        "map",
+        "mark",
+        "menu",
+        "meta",
+        "nav",
+        "nobr",
+        "noscript",
+        "object",
+        "ol",
+        "option",
+        "p",
+        "param",
+        "picture",
+        "pre",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "script",
+        "section",
+        "select",
+        "small",
+        "source",
+        "span",
+        "strike",
+        "strong",
+        "style",
+        "sub",
+        "summary",
+        "sup",
+        "svg",
+        "table",
+        "tbody",
+        "td",
+        "textarea",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "title",
+        "tr",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "video",
+        "wbr",
+    ]
 )
 
 
@@ -767,6 +870,4 @@ def looks_like_html(text: str) -> bool:
     if tags:
         closed = "</" in sample or any(tag in {"br", "img", "hr", "p", "wbr"} for tag in tags)
         return closed and all(tag in HTML_TAGS for tag in tags)
-    return any(
-        not found.group(1) or f"{found.group(1)};" in html.entities.html5 for found in _ENTITY.finditer(sample)
-    )
+    return any(not found.group(1) or f"{found.group(1)};" in html.entities.html5 for found in _ENTITY.finditer(sample))

@@ -35,7 +35,7 @@ _RSS = {"0.9": "0.90", "0.90": "0.90", "0.91": "0.91", "0.92": "0.92", "0.93": "
 
 def harvest(reader: Elements, notes: tuple[str, ...]) -> ParsedFeed:
     """The document that a reader has been through."""
-    feed = reader.feed
+    feed = reader.channel
     kind = format_name(reader)
     if reader.root == "entry":
         notes = (*notes, "format: a single entry, read as a feed of one")
@@ -91,6 +91,7 @@ def _entry(item: Item, atom: bool) -> ParsedEntry:
     return ParsedEntry(
         id=found_id or None,
         id_is_link=bool(item.get("id_is_link")),
+        id_may_be_link="guid_rule" not in item,
         links=tuple(item["links"]),
         original_link=item.get("original_link"),
         title=_text(item, TITLE),
@@ -118,7 +119,9 @@ def _extra(item: Item, name: str) -> str | None:
 
 def _raw(text: Text) -> RawText:
     _, value, kind, base = text
-    name: object = "xhtml" if kind == XHTML or kind.endswith(("+xml", "/xml")) else "html" if kind == "text/html" else ""
+    name: object = (
+        "xhtml" if kind == XHTML or kind.endswith(("+xml", "/xml")) else "html" if kind == "text/html" else ""
+    )
     if name == "xhtml":
         return RawText(value, "xhtml", base or None)
     return RawText(value, "html" if name == "html" else "text", base or None)

@@ -18,15 +18,112 @@ from ketfeed.ingest.urls import absolute
 from ketfeed.model import Image, RawText
 
 TAGS = frozenset(
-    "a abbr article aside b bdi bdo blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption "
-    "figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li mark ol p pre q rp rt ruby s samp section small span "
-    "strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr center big".split()
+    [
+        "a",
+        "abbr",
+        "article",
+        "aside",
+        "b",
+        "bdi",
+        "bdo",
+        "blockquote",
+        "br",
+        "caption",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "li",
+        "mark",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "section",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "tr",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "wbr",
+        "center",
+        "big",
+    ]
 )
 """What may stay: text, structure, tables, pictures. No forms, frames, embeds, styles, scripts, SVG or MathML."""
 
 DROPPED = frozenset(
-    "script style iframe object embed applet svg math template title select textarea button option video audio "
-    "canvas map noembed noframes xmp plaintext listing frameset datalist dialog portal".split()
+    [
+        "script",
+        "style",
+        "iframe",
+        "object",
+        "embed",
+        "applet",
+        "svg",
+        "math",
+        "template",
+        "title",
+        "select",
+        "textarea",
+        "button",
+        "option",
+        "video",
+        "audio",
+        "canvas",
+        "map",
+        "noembed",
+        "noframes",
+        "xmp",
+        "plaintext",
+        "listing",
+        "frameset",
+        "datalist",
+        "dialog",
+        "portal",
+    ]
 )
 """Elements that go together with what is in them."""
 
@@ -47,7 +144,15 @@ ATTRIBUTES: dict[str, set[str]] = {
     "time": {"datetime"},
     "*": {"lang", "dir"},
 }
-_LAZY = ("data-src", "data-lazy-src", "data-original", "data-orig-file", "data-full-url", "data-hi-res-src", "data-srcset")
+_LAZY = (
+    "data-src",
+    "data-lazy-src",
+    "data-original",
+    "data-orig-file",
+    "data-full-url",
+    "data-hi-res-src",
+    "data-srcset",
+)
 _LAZY_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _WIDE = {**ATTRIBUTES, "img": ATTRIBUTES["img"] | set(_LAZY) | set(_LAZY_SETS)}
 
@@ -65,11 +170,15 @@ _PIXEL_HOSTS = re.compile(
 )
 """Pictures that only count readers: by host, or by the name everybody gives them."""
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
 """Controls, bidirectional overrides and isolates, byte-order marks, interlinear and tag characters."""
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:\-]*)")
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
 _ANY_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
 _BLOCK = re.compile(
     r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|aside|header|footer|figure|figcaption|dd|dt|dl|hr|pre|"
@@ -79,7 +188,9 @@ _CELL = re.compile(r"</t[dh]>")
 _SPACES = re.compile(r"\s+")
 _NOSCRIPT = re.compile(r"<noscript[^<>]{0,200}>(.{0,5000}?)</noscript\s*>", re.DOTALL | re.IGNORECASE)
 _SRC = re.compile(r"src\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
-_ESCAPED_START = re.compile(r"\s*&lt;(?:p|div|a|img|h[1-6]|ul|ol|table|b|strong|em|i|span|blockquote|figure|br)\b", re.IGNORECASE)
+_ESCAPED_START = re.compile(
+    r"\s*&lt;(?:p|div|a|img|h[1-6]|ul|ol|table|b|strong|em|i|span|blockquote|figure|br)\b", re.IGNORECASE
+)
 _TWICE = re.compile(r"&amp;(#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[A-Za-z]{2,8}\d{0,2});")
 
 
@@ -292,7 +403,10 @@ def _undo_escaping(value: str, notes: list[str]) -> str:
         notes.append("escaped twice, undone once")
         return html.unescape(value)
     if "&amp;" in value:
-        once = _TWICE.sub(lambda found: f"&{found[1]};" if f"{found[1]};" in html.entities.html5 or found[1][0] == "#" else found[0], value)  # type: ignore[attr-defined]
+        once = _TWICE.sub(
+            lambda found: f"&{found[1]};" if f"{found[1]};" in html.entities.html5 or found[1][0] == "#" else found[0],
+            value,
+        )
         if once != value:
             notes.append("escaped twice, undone once")
             return once

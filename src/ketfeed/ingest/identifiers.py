@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 _DOI = re.compile(r"(?:^|doi[:./ ]{0,3}(?:org/)?|/|=)\s?(10\.\d{4,9}/[^\s\"<>?#&]{1,200})", re.IGNORECASE)
-_PMID = re.compile(r"(?:^pmid:? ?|pubmed:|pubmed\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pubmed/)(\d{1,8})\b", re.IGNORECASE)
+_PMID = re.compile(
+    r"(?:^pmid:? ?|pubmed:|pubmed\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pubmed/)(\d{1,8})\b", re.IGNORECASE
+)
 _PMC = re.compile(r"\b(PMC\d{4,9})\b")
 _NCT = re.compile(r"\b(NCT\d{8})\b", re.IGNORECASE)
 

@@ -72,7 +72,9 @@ def _entry(item: dict[str, Any]) -> ParsedEntry:
         authors=_authors(item),
         published=_dates(item.get("date_published")),
         updated=_dates(item.get("date_modified")),
-        categories=tuple(Category(tag.strip()) for tag in _list(item.get("tags")) if isinstance(tag, str) and tag.strip()),
+        categories=tuple(
+            Category(tag.strip()) for tag in _list(item.get("tags")) if isinstance(tag, str) and tag.strip()
+        ),
         enclosures=tuple(_attachments(item)),
         images=tuple(image for key in ("image", "banner_image") if (image := _image(item.get(key)))),
         language=_text(item.get("language")),

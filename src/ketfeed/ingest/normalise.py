@@ -55,11 +55,11 @@ def parse(document: Document, source: Source, limits: Limits) -> ParsedFeed:
     text, notes = decode(document.body, document.content_type, limits.decoded)
     base = base_of(document)
     if source.type == "page":
-        from ketfeed.ingest.page import parse_page  # noqa: PLC0415
+        from ketfeed.ingest.page import parse_page
 
         parsed = parse_page(text, base, source.page, limits)
     elif source.type == "sitemap":
-        from ketfeed.ingest.sitemap import parse_sitemap  # noqa: PLC0415
+        from ketfeed.ingest.sitemap import parse_sitemap
 
         parsed = parse_sitemap(text, base, source.sitemap, limits)
     elif is_json(text):
@@ -140,7 +140,7 @@ def _ttl(parsed: ParsedFeed) -> int | None:
     if parsed.update_period or parsed.update_frequency:
         period = _PERIODS.get((parsed.update_period or "daily").strip().lower())
         times = parsed.update_frequency or "1"
-        if period and times.isdecimal() and 0 < int(times[:6]):
+        if period and times.isdecimal() and int(times[:6]) > 0:
             hints.append(period // int(times[:6]))
     return max(hints) or None if hints else None
 
@@ -289,6 +289,8 @@ class _EntryReader:
     def _link(self, entry: ParsedEntry, base: str | None, notes: list[str]) -> tuple[str | None, str | None, bool]:
         """The entry's page, the key of the same page, and whether the address only leads on."""
         written = _alternate(entry)
+        if written is None and (written := _id_as_link(entry)):
+            notes.append("link: missing, id used")
         if written is None:
             notes.append("link: missing")
             return None, None, False
@@ -349,7 +351,9 @@ class _EntryReader:
     def _authors(self, entry: ParsedEntry) -> tuple[Person, ...]:
         people = entry.authors or self.parsed.authors
         return tuple(
-            Person(html.visible(person.name), urls.absolute(person.uri, self.base) if person.uri else None, person.email)
+            Person(
+                html.visible(person.name), urls.absolute(person.uri, self.base) if person.uri else None, person.email
+            )
             for person in people[: self.limits.people]
         )
 
@@ -368,6 +372,13 @@ def _alternate(entry: ParsedEntry) -> ParsedLink | None:
     if entry.id and entry.id_is_link and entry.id.lower().startswith(("http://", "https://")):
         return ParsedLink(entry.id, base=entry.base)
     return next((link for link in entry.links if link.rel == "content"), None)
+
+
+def _id_as_link(entry: ParsedEntry) -> ParsedLink | None:
+    """An Atom id that is an address, where an entry names no page: most such ids open it. Not a guid that says it is none."""
+    if entry.id and entry.id_may_be_link and entry.id.lower().startswith(("http://", "https://")):
+        return ParsedLink(entry.id, base=entry.base)
+    return None
 
 
 def _title_from_text(text: str) -> str:

@@ -174,7 +174,7 @@ class _EntityGuard:
     def __call__(
         self,
         name: str,
-        parameter: bool,  # noqa: FBT001  # expat's signature
+        parameter: bool,
         value: str | None,
         _base: str | None,
         _system: str | None,
@@ -263,7 +263,9 @@ _ROOT = re.compile(
 )
 _FIRST_ELEMENT = re.compile(r"<(?![!?])([^\s<>/]{1,100})")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_ILLEGAL_REFERENCE = re.compile(r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f]..|fff[ef])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.I)
+_ILLEGAL_REFERENCE = re.compile(
+    r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f]..|fff[ef])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
+)
 _BARE = re.compile(r"&(?!#\d{1,7};|#x[0-9A-Fa-f]{1,6};|[A-Za-z_][\w.\-]{0,40};)|<(?![A-Za-z_/!?])")
 _EXPLANATIONS = {
     expat.errors.codes[expat.errors.XML_ERROR_UNBOUND_PREFIX]: "a prefix without a namespace",

@@ -37,6 +37,7 @@ class ParsedEntry:
 
     id: str | None = None  # guid, atom:id, rdf:about or JSON Feed id, white space around it removed
     id_is_link: bool = False  # RSS 2.0: <guid> without isPermaLink="false"
+    id_may_be_link: bool = False  # Atom and rdf:about: an address that usually opens the page, if there is no link
     links: tuple[ParsedLink, ...] = ()  # every rel but enclosure, in order
     original_link: ParsedLink | None = None  # feedburner:origLink and the like
     title: RawText | None = None

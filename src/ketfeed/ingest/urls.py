@@ -10,17 +10,19 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-TRACKING: frozenset[str] = frozenset(
-    "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ysclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid "
-    "_hsenc _hsmi __hssc __hstc __hsfp hsctatracking mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _openstat "
-    "wickedid rb_clickid s_cid s_kwcid epik irclickid srsltid guce_referrer guce_referrer_sig cmpid campaign_id "
-    "ns_campaign ns_mchannel ns_source ns_linkname ns_fee at_medium at_campaign at_custom1 at_custom2 at_custom3 at_custom4 "
-    "xtor piwik_campaign piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium pk_content "
-    "mtm_campaign mtm_keyword mtm_kwd mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement "
-    "matomo_campaign matomo_keyword __twitter_impression _branch_match_id ref_src ref_url spm sc_channel sc_campaign "
-    "echobox trk_contact trk_msg trk_module trk_sid fb_action_ids fb_action_types fb_source fb_ref action_object_map "
-    "action_type_map action_ref_map hmb_campaign hmb_source hmb_medium ftag rss_src wt.mc_id wt.rss_f wt.rss_a wt.rss_ev".split()
-)
+_PARAMETERS = """
+    fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ysclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
+    _hsenc _hsmi __hssc __hstc __hsfp hsctatracking mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _openstat
+    wickedid rb_clickid s_cid s_kwcid epik irclickid srsltid guce_referrer guce_referrer_sig cmpid campaign_id
+    ns_campaign ns_mchannel ns_source ns_linkname ns_fee at_medium at_campaign at_custom1 at_custom2 at_custom3
+    at_custom4 xtor piwik_campaign piwik_kwd piwik_keyword pk_campaign pk_kwd pk_keyword pk_source pk_medium
+    pk_content mtm_campaign mtm_keyword mtm_kwd mtm_source mtm_medium mtm_content mtm_cid mtm_group mtm_placement
+    matomo_campaign matomo_keyword __twitter_impression _branch_match_id ref_src ref_url spm sc_channel
+    sc_campaign echobox trk_contact trk_msg trk_module trk_sid fb_action_ids fb_action_types fb_source fb_ref
+    action_object_map action_type_map action_ref_map hmb_campaign hmb_source hmb_medium ftag rss_src wt.mc_id
+    wt.rss_f wt.rss_a wt.rss_ev
+"""
+TRACKING = frozenset(_PARAMETERS.split())
 """Query parameters that say who clicked where, never which page it is.
 
 Source: the parameters that the vendors' own documentation names (Google Ads and Analytics, Meta, Microsoft, Matomo,
@@ -85,11 +87,13 @@ REDIRECTORS: tuple[tuple[str, str], ...] = (
 )
 """Host and start of the path of addresses that only lead on; where they lead is known after a visit."""
 
-_UNSAFE = re.compile("[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff<>\"{}|^`\\\\]")
+_UNSAFE = re.compile('[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff<>"{}|^`\\\\]')
 _STRIP = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x1f \u00a0\u200b\u200e\u200f\ufeff"
 _BREAKS = str.maketrans("", "", "\t\n\r")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_\-]{0,62}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_\-]{0,62}[a-z0-9_])?\.?", re.ASCII)
+_HOST = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_\-]{0,62}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_\-]{0,62}[a-z0-9_])?\.?", re.ASCII
+)
 _BARE_HOST = re.compile(r"(?:www\.)[a-z0-9\-]+(?:\.[a-z0-9\-]+)+(?:[/?#]|$)", re.IGNORECASE)
 
 
@@ -147,11 +151,10 @@ def _checked(address: str, limit: int) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or not host:
         return None
-    host = _ascii_host(host)
-    if host is None:
+    name = _ascii_host(host)
+    if name is None:
         return None
-    if ":" in host:
-        host = f"[{host}]"
+    host = f"[{name}]" if ":" in name else name
     default = {"http": 80, "https": 443}[parts.scheme]
     place = host if port is None or port == default else f"{host}:{port}"
     # A name and password in a link are never shown to a reader.
