@@ -163,7 +163,7 @@ KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
         "video|webinar|watch|talk summary|documentary|youtube|vlog|ted talk"
     )),
     **_cues("podcast", 1.8, 1.8, (
-        "podcast|podcasts|podcast episode|this episode|episode of|listen to|our host"
+        "podcasts|podcast episode|podcast page|podcast conversation|a podcast|this episode|new episode|our podcast|listen to|our host"
     )),
     **_cues("provider", 1.3, 0.7, (
         "provider spotlight|our clinic|our patients|we offer|we provide|our team|our providers|schedule a consultation|"
@@ -195,7 +195,7 @@ _OPENINGS: tuple[tuple[re.Pattern[str], EntryKind, float], ...] = (
     ),
     (re.compile(r"(review|a review|systematic review|narrative review)\b(?=\s*:| of\b)", re.IGNORECASE), "review", 1.6),
     (re.compile(r"(watch|video)\b\s*:", re.IGNORECASE), "video", 2.0),
-    (re.compile(r"(podcast|episode|ep\.?)\b\s*[:#\d]|e\d{2,4}\s", re.IGNORECASE), "podcast", 2.0),
+    (re.compile(r"(podcast|episode|ep)\b\s*[:#\d]|e\d{2,4}\s", re.IGNORECASE), "podcast", 2.0),
     (
         re.compile(r"(how to|what is|what are|what you|what to|why you|\d+ (things|ways|tips))\b", re.IGNORECASE),
         "guide",

@@ -83,7 +83,7 @@ _PHASES = frozenset({"phase1", "phase2", "phase3", "phase4"})
 _SMALL = frozenset("12345")
 """Counts of persons and things; they differ between reports of one event ("2 doctors", "indictment of 5")."""
 
-_NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer|fails to|failed to|declines to|refuses to)\b")
+_NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer)\b")
 
 _PEOPLE = "participants|patients|subjects|adults|veterans|inpatients|people|volunteers|women|men|children|adolescents"
 _SAMPLE = re.compile(
