@@ -166,7 +166,7 @@ def own_story(connection: Connection, number: int) -> int:
     if connection.execute(inside).first() is None:
         return number
     name = str(uuid5(ENTRY_NAMESPACE, f"split\n{_id(connection, number)}"))
-    connection.execute(upsert(connection, SPLIT_STORY, ["story"]), {"story": -number, "id": name})
+    connection.execute(upsert(connection, SPLIT_STORY, "story"), {"story": -number, "id": name})
     return -number
 
 
@@ -176,7 +176,7 @@ def _join(connection: Connection, number: int, other: str, why: str) -> None:
         return  # its partner is not stored (yet)
     _move(connection, number, _story(connection, target))
     reasons = {"entry": number, "reasons": dump([f"an editor joined it: {clean(why)}"])}
-    connection.execute(upsert(connection, STORY_LINK, ["entry"]), reasons)
+    connection.execute(upsert(connection, STORY_LINK, "entry"), reasons)
 
 
 def _move(connection: Connection, number: int, story: int) -> None:

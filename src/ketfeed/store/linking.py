@@ -22,7 +22,7 @@ from sqlalchemy import Connection, bindparam, select
 from ketfeed.model import Entry, Tagging
 from ketfeed.store.codec import dump, entry_from, tagging_from
 from ketfeed.store.engine import from_us
-from ketfeed.store.meta import insert_new, upsert
+from ketfeed.store.meta import insert_new, run_many, upsert
 from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
 from ketfeed.topics import stories
 from ketfeed.topics.stories import StoryCandidate, StoryKeys
@@ -94,8 +94,7 @@ def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates)
         )  # fmt: skip
         members[str(story)].append(one.number)
     rows = sorted((key, number) for number, mine in own.items() for key in mine)
-    if rows:
-        connection.execute(insert_new(connection, STORY_KEY), [{"key": key, "entry": number} for key, number in rows])
+    run_many(connection, insert_new(connection, STORY_KEY), [{"key": key, "entry": number} for key, number in rows])
     return Links(joined, reasons)
 
 
@@ -135,7 +134,7 @@ def write_reasons(connection: Connection, links: Links) -> None:
     """Remember why entries joined their stories."""
     if links.reasons:
         rows = [{"entry": number, "reasons": dump(said)} for number, said in links.reasons.items()]
-        connection.execute(upsert(connection, STORY_LINK, ["entry"]), rows)
+        connection.execute(upsert(connection, STORY_LINK, "entry"), rows)
 
 
 def hash48(text: str) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of
 from ketfeed.store.listing import Member, Place, is_visible, places
+from ketfeed.store.meta import run_many
 from ketfeed.store.schema import ENTRY, LISTING, MATCH, SOURCE
 
 CHUNK = 400  # stories per question: far under every database's limit of parameters
@@ -54,14 +55,17 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
         )
     if fresh:
         kept = {key: seq_before for key, (_, seq_before) in before.items()}
-        connection.execute(
-            insert(LISTING), [place_columns(one, kept.get((one.story, one.feed)) or seq) for one in fresh]
+        run_many(
+            connection, INSERT_PLACE, [place_columns(one, kept.get((one.story, one.feed)) or seq) for one in fresh]
         )
     changed = {one.feed for one in gone} | {one.feed for one in fresh}
     if touched:
         near = {member.story for group in members.values() for member in group if member.number in touched}
         changed |= {feed for story, feed in after if story in near}
     return changed
+
+
+INSERT_PLACE = insert(LISTING)
 
 
 def place_columns(place: Place, seq: int) -> dict[str, Any]:

@@ -29,10 +29,10 @@ from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.engine import to_us
 from ketfeed.store.linking import Arrival, Candidates, link, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
-from ketfeed.store.meta import next_version, publish_version, read_number, upsert
-from ketfeed.store.placing import place_columns, relist
+from ketfeed.store.meta import next_version, publish_version, read_number, run_many, upsert
+from ketfeed.store.placing import INSERT_PLACE, place_columns, relist
 from ketfeed.store.records import PollCounts, PollWrite
-from ketfeed.store.schema import ENTRY, LISTING, MATCH, POLL, SOURCE, STATE
+from ketfeed.store.schema import ENTRY, MATCH, POLL, SOURCE, STATE
 
 Stored = Any
 """A stored entry's row with the columns of ``_COMPARED``."""
@@ -82,9 +82,9 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
         counted = {"new": count.new, "updated": count.updated, "unchanged": count.unchanged}
         polls.append(poll_columns(write.poll, source.number) | counted)
     if states:
-        connection.execute(_UPDATE_STATE, states)
+        run_many(connection, _UPDATE_STATE, states)
         # The same source at the same microsecond is the same visit told twice.
-        connection.execute(upsert(connection, POLL, ["source", "started_at"]), polls)
+        run_many(connection, upsert(connection, POLL, "source", "started_at"), polls)
     if changed:
         publish_version(connection, saver.version, changed, now)
     return counts
@@ -284,11 +284,11 @@ class _Saver:
         links = link(connection, arrivals, self.known)
         for columns in rows:
             columns["story"] = links.joined.get(columns["number"], columns["number"])
-        connection.execute(insert(ENTRY), rows)
+        run_many(connection, _INSERT_ENTRY, rows)
         write_reasons(connection, links)
         fulltext.add(connection, first, first + len(new) - 1)
         if matches:
-            connection.execute(insert(MATCH), matches)
+            run_many(connection, _INSERT_MATCH, matches)
         return self._place(new, source, set(links.joined.values())) | self._edits_waiting(rows, now)
 
     def _place(
@@ -300,7 +300,7 @@ class _Saver:
             place_columns(place, self.version) for member in alone if member.visible for place in places([member])
         ]
         if listed:
-            self.connection.execute(insert(LISTING), listed)
+            run_many(self.connection, INSERT_PLACE, listed)
         changed = {row["feed"] for row in listed}
         return changed | relist(self.connection, crowded, self.version) if crowded else changed
 
@@ -336,18 +336,20 @@ def change_entries(connection: Connection, edited: Sequence[Change], now: int, v
         if tagging is not None:
             tagged.append(row.number)
             matches += match_columns(row.number, tagging)
-    connection.execute(_UPDATE_ENTRY, rows)
+    run_many(connection, _UPDATE_ENTRY, rows)
     for number in numbers:
         fulltext.add(connection, number, number)
     if tagged:
         gone = delete(MATCH).where(MATCH.c.entry == bindparam("at_entry"))
         connection.execute(gone, [{"at_entry": number} for number in tagged])
     if matches:
-        connection.execute(insert(MATCH), matches)
+        run_many(connection, _INSERT_MATCH, matches)
     shown = [row.number for _, _, columns, row in edited if columns["content_hash"] != row.content_hash]
     return relist(connection, {row.story for _, _, _, row in edited}, version, shown)
 
 
+_INSERT_ENTRY = insert(ENTRY)
+_INSERT_MATCH = insert(MATCH)
 _COMPARED = (
     ENTRY.c.number, ENTRY.c.raw_id, ENTRY.c.same_key, ENTRY.c.content_hash, ENTRY.c.story, ENTRY.c.published,
     ENTRY.c.first_seen, ENTRY.c.sort_at, ENTRY.c.changed_at, ENTRY.c.relevant, ENTRY.c.kind, ENTRY.c.tagging,

@@ -54,7 +54,7 @@ class Sources:
                     )  # fmt: skip
                     connection.execute(insert(STATE), {"source": number, **state_columns(fresh)})
                     connection.execute(
-                        upsert(connection, SOURCE_NAME, ["id"]),
+                        upsert(connection, SOURCE_NAME, "id"),
                         {"id": source.id, "source": number, "renamed_at": to_us(now)},
                     )
                     changed = True
@@ -224,7 +224,7 @@ class Sources:
             values = {"id": new, "definition": definition, "active": active}
             connection.execute(update(SOURCE).where(SOURCE.c.number == row.number).values(values))
             given = {"id": new, "source": row.number, "renamed_at": to_us(now)}
-            connection.execute(upsert(connection, SOURCE_NAME, ["id"]), given)
+            connection.execute(upsert(connection, SOURCE_NAME, "id"), given)
             version = next_version(connection)
             feeds = self._feeds_of(connection, row.number)
             if active and not row.active:
@@ -254,7 +254,7 @@ class Sources:
         with self._database.write() as connection:
             known = connection.execute(select(HOST_HOLD.c.until).where(HOST_HOLD.c.host == host)).scalar_one_or_none()
             if known is None or known < to_us(until):
-                connection.execute(upsert(connection, HOST_HOLD, ["host"]), {"host": host, "until": to_us(until)})
+                connection.execute(upsert(connection, HOST_HOLD, "host"), {"host": host, "until": to_us(until)})
 
     def release(self, now: datetime) -> None:
         """Forget holds that have ended."""
