@@ -16,8 +16,8 @@ import base64
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Self
 from urllib.parse import urljoin
 
@@ -75,6 +75,8 @@ _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 Headers = Sequence[tuple[str, str]]
 Turn = Callable[[str], AbstractAsyncContextManager[None]]
 """Politeness from outside: entered with the host before a request to it, left when its reply has been read."""
+Place = Callable[[], Awaitable[None]]
+"""A place for one large body, waited for when a body turns out to be large; given back by whoever handed it in."""
 
 
 class Client:
@@ -114,17 +116,19 @@ class Client:
         accept: str = FEED_ACCEPT,
         deadline: float | None = None,
         turn: Turn | None = None,
+        large: Place | None = None,
     ) -> FetchResult:
         """Ask for a document, following redirects.
 
         ``validators`` are sent to the address they came from (``Validators.url``, the final one), as they are.
         ``headers`` and ``auth`` are the source's own. ``deadline`` in seconds replaces the setting. ``turn`` is entered
-        around every hop with its host; waiting there counts neither for the deadline nor in ``seconds``. Any HTTP reply
-        is a result, also 304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
+        around every hop with its host, ``large`` awaited when a body passes LARGE (None: a place of our own, given back
+        on return); waiting there counts neither for the deadline nor in ``seconds``. Any HTTP reply is a result, also
+        304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
         """
         async with _Bounded(deadline or self._settings.deadline) as bound:
             own = _own_headers(headers, auth)
-            return await self._follow(url, accept, own, validators, turn, bound)
+            return await self._follow(url, accept, own, validators, turn, large, bound)
 
     async def post(
         self, url: str, *, body: bytes, content_type: str, headers: Headers = (), deadline: float | None = None
@@ -157,6 +161,7 @@ class Client:
         own: Headers,
         validators: Validators | None,
         turn: Turn | None,
+        large: Place | None,
         bound: _Bounded,
     ) -> FetchResult:
         target = first = judge_url(url, self._allow)
@@ -164,10 +169,10 @@ class Client:
         wire = 0
         while True:
             sent, conditional = self._headers_for(target, first, accept, own, validators)
-            async with bound.waiting(turn(target.host) if turn else None):
+            async with bound.turn(turn, target.host):
                 exchange = await self._transport.open(target, write_request("GET", target, _raw(sent)))
                 try:
-                    body = await self._read(exchange, bound) if exchange.status in WITH_BODY else b""
+                    body = await self._read(exchange, large, bound) if exchange.status in WITH_BODY else b""
                 finally:
                     exchange.close()
             wire += exchange.received
@@ -230,15 +235,16 @@ class Client:
         except PollError:
             return False
 
-    async def _read(self, exchange: Exchange, bound: _Bounded) -> bytes:
+    async def _read(self, exchange: Exchange, large: Place | None, bound: _Bounded) -> bytes:
         codings = [value.decode("latin-1") for name, value in exchange.headers if name == b"content-encoding"]
         decoder = Decoder(", ".join(codings), self._settings.max_decoded)
-        async with AsyncExitStack() as place:
+        async with AsyncExitStack() as ours:
             small = True
             async for piece in exchange.pieces():
                 if small and decoder.size + len(piece) > LARGE:
                     small = False
-                    await place.enter_async_context(bound.waiting(self._large))
+                    with bound.stopped():
+                        await (large() if large else ours.enter_async_context(self._large))
                 decoder.feed(piece)
             return decoder.finish()
 
@@ -268,17 +274,22 @@ class _Bounded:
         """Seconds since the start, without those spent waiting for a turn."""
         return self._loop.time() - self._started
 
-    @asynccontextmanager
-    async def waiting(self, room: AbstractAsyncContextManager[None] | None) -> AsyncIterator[None]:
-        """Be in ``room``; the clock stands still until we are let in."""
-        if room is None:
-            yield
-            return
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The clock stands still."""
         spent = self.spent()
         self._limit.reschedule(None)
-        async with room:
-            self._started = self._loop.time() - spent
-            self._limit.reschedule(self._started + self._seconds)
+        yield
+        self._started = self._loop.time() - spent
+        self._limit.reschedule(self._started + self._seconds)
+
+    @asynccontextmanager
+    async def turn(self, turn: Turn | None, host: str) -> AsyncIterator[None]:
+        """Have the host's turn; the clock stands still until it comes."""
+        async with AsyncExitStack() as entered:
+            if turn is not None:
+                with self.stopped():
+                    await entered.enter_async_context(turn(host))
             yield
 
 
