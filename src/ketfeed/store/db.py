@@ -17,6 +17,7 @@ from ketfeed.store.lock import Role, ServiceLock
 from ketfeed.store.meta import read_number
 from ketfeed.store.records import StoredEntry
 from ketfeed.store.sources import Sources
+from ketfeed.store.statistics import Statistics
 from ketfeed.store.tags import Tags
 from ketfeed.store.upgrade import upgrade
 
@@ -31,6 +32,7 @@ class Store:
         self.entries = Entries(database)
         self.edits = Edits(database)
         self.tags = Tags(database)
+        self.statistics = Statistics(database)
 
     @classmethod
     def open(cls, url: str, *, migrate: bool = True) -> Self:

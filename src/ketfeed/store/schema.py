@@ -123,7 +123,7 @@ class EntryRow(SQLModel, table=True):
         Index("entry_identity", "source", "raw_id", unique=True),
         Index("entry_same", "source", "same_key"),
         Index("entry_story", "story"),
-        Index("entry_sort", "sort_at"),
+        Index("entry_sort", "sort_at", "source"),
     )
 
     number: int = Field(sa_column=Column(NUMBER, primary_key=True, autoincrement=False))

@@ -110,7 +110,7 @@ def upgrade() -> None:
     )
     op.create_index("entry_identity", "entry", ["source", "raw_id"], unique=True)
     op.create_index("entry_same", "entry", ["source", "same_key"], unique=False)
-    op.create_index("entry_sort", "entry", ["sort_at"], unique=False)
+    op.create_index("entry_sort", "entry", ["sort_at", "source"], unique=False)
     op.create_index("entry_story", "entry", ["story"], unique=False)
     op.create_table(
         "poll",
