@@ -72,29 +72,34 @@ def _plain(field: str, value: object) -> object:
 # ---------------------------------------------------------------- npm: feedsmith, rss-parser, feed-parser
 
 
-def read_with_node(bodies: dict[Format, bytes]) -> dict[str, dict[Format, list[Told]]]:
+def read_with_node(documents: Sequence[dict[Format, bytes]]) -> list[dict[str, dict[Format, list[Told]]]]:
+    """For each document: reader → format → items."""
     node = shutil.which("node")
     if node is None or not (READERS / "node_modules").is_dir():
         pytest.skip("node or tests/readers/node_modules is missing: make test installs them")
-    given = json.dumps([{"form": form, "body": body.decode()} for form, body in bodies.items()])
+    flat = [(number, form, body) for number, bodies in enumerate(documents) for form, body in bodies.items()]
+    given = json.dumps([{"form": form, "body": body.decode()} for _, form, body in flat])
     done = subprocess.run([node, "read.mjs"], cwd=READERS, input=given, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    by_reader: dict[str, dict[Format, list[Told]]] = {}
-    for form, read in zip(bodies, json.loads(done.stdout), strict=True):
+    found: list[dict[str, dict[Format, list[Told]]]] = [{} for _ in documents]
+    for (number, form, _), read in zip(flat, json.loads(done.stdout), strict=True):
         for reader, items in read.items():
             if items is not None:
-                by_reader.setdefault(reader, {})[form] = items
-    return by_reader
+                found[number].setdefault(reader, {})[form] = items
+    return found
 
 
 def test_npm_readers_understand_the_same_in_all_formats() -> None:
-    for reader, by_form in read_with_node(in_three_formats(ENTRIES)).items():
+    (by_reader,) = read_with_node([in_three_formats(ENTRIES)])
+    assert len(by_reader) == 3
+    for reader, by_form in by_reader.items():
         assert len(by_form) >= 2, reader
         assert_equal_fields(by_form)
 
 
 def test_npm_readers_understand_what_was_meant() -> None:
-    rich = read_with_node(in_three_formats(ENTRIES[:1]))["feedsmith"]["rss"][0]
+    (by_reader,) = read_with_node([in_three_formats(ENTRIES[:1])])
+    rich = by_reader["feedsmith"]["rss"][0]
     assert rich["title"] == "R&D < 5: “Ketamine” & co"
     assert rich["authors"] == ["Ann & Bob", "Zoë", "李明"]
     assert rich["categories"] == ["PTSD", "Mental health", "a<b"]

@@ -16,9 +16,9 @@ import uvicorn
 from tests.publish.world import NOW, catalog
 
 from ketfeed.model import Catalog, Complaint
-from ketfeed.publish.feeds import Reading
 from ketfeed.settings import Settings
 from ketfeed.web.app import create_app
+from ketfeed.web.desk import ServedStore
 from ketfeed.web.feeds import App, Receive, Scope, Send
 
 
@@ -80,7 +80,7 @@ class Announcing(uvicorn.Server):
 
 @contextmanager
 def serving(
-    store: Reading,
+    store: ServedStore,
     data: Path,
     made: Callable[[], Catalog] = catalog,
     *,

@@ -19,6 +19,7 @@ from ketfeed.errors import StoreError
 from ketfeed.model import Complaint
 from ketfeed.publish.feeds import Entries
 from ketfeed.store.db import Store
+from ketfeed.store.lock import Role
 
 ALPHA, BETA, _ = SOURCES
 
@@ -147,9 +148,12 @@ class Locked:
     def version(self) -> int:
         return self._look().version()
 
+    def lock_holder(self, role: Role) -> str | None:
+        return self._look().lock_holder(role)
+
 
 def test_a_locked_store_means_the_last_good_bytes_and_a_red_light(store: Store, tmp_path: Path) -> None:
-    locked = Locked(store)
+    locked, poller = Locked(store), store.lock("poller")
     with serving(locked, tmp_path, base_url="http://same.example") as site:
         good = site.get("/feeds/ptsd.atom")
         assert site.get("/readyz").status == 200
@@ -165,6 +169,16 @@ def test_a_locked_store_means_the_last_good_bytes_and_a_red_light(store: Store, 
         assert site.get("/").status == 503
     with serving(locked, tmp_path, base_url="http://same.example") as restarted:
         assert restarted.get("/feeds/ptsd.atom").body == good.body
+    poller.release()
+
+
+def test_a_site_without_poller_is_not_ready_and_says_so(site: Site, store: Store) -> None:
+    ready = site.get("/readyz")
+    assert ready.status == 503
+    assert "No poller is running" in ready.text
+    poller = store.lock("poller")
+    assert json.loads(site.get("/readyz").body) == {"status": "ok", "problems": [], "allow_networks": []}
+    poller.release()
 
 
 def test_a_broken_configuration_turns_readiness_red_with_words(store: Store, tmp_path: Path) -> None:

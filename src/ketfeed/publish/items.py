@@ -129,7 +129,7 @@ def _origin(stored: StoredEntry, place: Place) -> Origin:
 def _authors(entry: Entry, origin: Origin) -> tuple[Name, ...]:
     names: dict[str, Name] = {}
     for person in entry.authors:
-        name = shorten(plain(person.name), 200)
+        name = shorten(plain(person.name), 200).replace("@", " at ")  # readers take a name with @ for an address
         if name:
             names.setdefault(name, Name(name, web_address(person.uri or "")))
     return tuple(names.values()) or (Name(origin.title, origin.homepage),)

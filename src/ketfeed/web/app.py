@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 
 from ketfeed.errors import StoreError
 from ketfeed.model import Catalog, Complaint
-from ketfeed.publish.feeds import NoSuchFeed, Reading
+from ketfeed.publish.feeds import NoSuchFeed
 from ketfeed.publish.select import QueryError
 from ketfeed.settings import Settings
-from ketfeed.web.desk import Desk, utc_now
+from ketfeed.web.desk import Desk, ServedStore, utc_now
 from ketfeed.web.feeds import App, FeedRoute, is_feed, locate, prepare_feed
 from ketfeed.web.http import Reply, answer, prepare
 from ketfeed.web.pages import STATIC, Pages, compressed, tag_of
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 
 def create_app(
-    store: Reading,
+    store: ServedStore,
     catalog_provider: Callable[[], Catalog],
     settings: Settings,
     *,
@@ -73,14 +73,17 @@ def _add_health(app: FastAPI, desk: Desk) -> None:
 
     @app.api_route("/readyz", methods=["GET", "HEAD"])
     def readyz() -> JSONResponse:
-        """The store can be read and the configuration is good."""
+        """The store can be read, the configuration is good, the poller is alive; else each problem in words."""
         problems = [str(complaint) for complaint in desk.complaints() if complaint.severity == "error"]
         try:
             desk.store.version()
+            if desk.store.lock_holder("poller") is None:
+                problems.append("No poller is running on this store: nothing new arrives. Start `ketfeed poller`.")
         except StoreError as error:
             problems.append(str(error))
         status = 503 if problems else 200
-        body = {"status": "not ready" if problems else "ok", "problems": problems}
+        networks = [str(network) for network in desk.settings.allow_networks]
+        body = {"status": "not ready" if problems else "ok", "problems": problems, "allow_networks": networks}
         return JSONResponse(body, status, headers={"cache-control": "no-store"})
 
 

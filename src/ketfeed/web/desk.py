@@ -5,12 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from ketfeed.model import Catalog, Complaint
 from ketfeed.publish.document import Format
 from ketfeed.publish.feeds import Publisher, Reading, Rendered
 from ketfeed.publish.select import Feed, find, listed, query_feed
 from ketfeed.settings import Settings
+from ketfeed.store.lock import Role
+
+
+class ServedStore(Reading, Protocol):
+    """What the web process asks of the store."""
+
+    def lock_holder(self, role: Role) -> str | None: ...
 
 
 def base_url_of(settings: Settings, catalog: Catalog) -> str:
@@ -32,7 +40,7 @@ class Desk:
 
     def __init__(
         self,
-        store: Reading,
+        store: ServedStore,
         catalog_provider: Callable[[], Catalog],
         settings: Settings,
         complaints: Callable[[], Sequence[Complaint]],
