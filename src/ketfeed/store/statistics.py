@@ -195,7 +195,7 @@ def _told_by_others(connection: Connection, stories: set[int], source: int) -> d
             .where(ENTRY.c.story.in_(ordered[start : start + 400]), ENTRY.c.source != source)
             .group_by(ENTRY.c.story)
         )
-        found.update(dict(rows))
+        found.update(dict(rows.all()))
     return found
 
 
@@ -206,7 +206,7 @@ def _primaries(connection: Connection, stories: Sequence[int]) -> list[tuple[int
     rows = connection.execute(
         select(LISTING.c.story, LISTING.c.entry).where(LISTING.c.feed == "all", LISTING.c.story.in_(stories))
     )
-    shown = dict(rows)
+    shown = dict(rows.all())
     entries = {one.number: one for one in read_entries(connection, list(shown.values()))}
     return [(story, entries[shown[story]]) for story in stories if story in shown]
 
