@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ketfeed.errors import NotAFeed
 from ketfeed.ingest import html, urls
 from ketfeed.ingest.charset import decode
 from ketfeed.ingest.dates import Order, decide_order, knows_zone, read_date
@@ -437,8 +436,3 @@ def renormalise(entry: Entry, limits: Limits | None = None) -> Entry:
         image=entry.image or html.first_image(content) or html.first_image(summary),
         notes=tuple(dict.fromkeys(notes)),
     )
-
-
-def feed_without_entries() -> NotAFeed:
-    """The error of a page or sitemap whose rule matches nothing."""
-    return NotAFeed("the rule matches nothing on the page: its layout may have changed")

@@ -16,19 +16,33 @@ import math
 import multiprocessing
 import resource
 import signal
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from ketfeed.errors import InternalFault, ParseFailed, ParseTimeout, PollError
+from ketfeed.ingest.article import complete
 from ketfeed.ingest.limits import Document, Limits
 from ketfeed.ingest.normalise import read_document
-from ketfeed.model import NormalisedFeed, RuleSet, Source
+from ketfeed.model import Entry, NormalisedFeed, RuleSet, Source, Tagging
 from ketfeed.settings import Settings
 from ketfeed.topics.match import Tagger
 
 DOCUMENTS_PER_CHILD = 2_000  # then a fresh one: whatever leaks in C libraries ends there
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An entry with what its article's page added, and its tagging (None where no rules were given)."""
+
+    entry: Entry
+    tagging: Tagging | None
 
 
 class Sandbox:
@@ -47,10 +61,20 @@ class Sandbox:
 
         Raises NotAFeed, ForbiddenXml, ParseFailed, ParseTimeout; InternalFault for a bug in the reader.
         """
+        return await self._run(_read, document, source, now)
+
+    async def complete(self, document: Document, entry: Entry, source: Source, now: datetime) -> Completed:
+        """Fill what an entry of a page or sitemap lacks from its article's page (``document``), and tag it again.
+
+        Raises as ``read``; NotAFeed when the address gives no page.
+        """
+        return await self._run(_complete, document, entry, source, now)
+
+    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         pool = self._pool
         future = pool.schedule(
-            _read,
-            args=(document, source, now, self._limits, self._settings.parse_cpu),
+            work,
+            args=(*arguments, self._limits, self._settings.parse_cpu),
             timeout=self._settings.parse_wall,
         )
         try:
@@ -69,11 +93,11 @@ class Sandbox:
     def set_rules(self, rules: RuleSet) -> None:
         """Tag by these rules from the next document on; documents being read end with the old ones."""
         old, self._pool = self._pool, self._make_pool(rules)
-        old.close()
+        old.close()  # type: ignore[no-untyped-call]  # pebble
 
     def close(self) -> None:
         """End the children; documents being read are given up."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble
         self._pool.join()
 
     def _make_pool(self, rules: RuleSet | None) -> ProcessPool:
@@ -107,11 +131,23 @@ def _prepare(rules: RuleSet | None, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
-def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> NormalisedFeed:
-    """What a child does for one document, with processor seconds of its own."""
+def _allow(cpu: float) -> None:
+    """Give what follows so many processor seconds of its own."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used.ru_utime + used.ru_stime + cpu), hard))
+
+
+def _complete(document: Document, entry: Entry, source: Source, now: datetime, limits: Limits, cpu: float) -> Completed:
+    """What a child does for one article's page."""
+    _allow(cpu)
+    whole = complete(document, entry, now, limits)
+    return Completed(whole, _tagger.tag(whole, source) if _tagger is not None else None)
+
+
+def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> NormalisedFeed:
+    """What a child does for one document."""
+    _allow(cpu)
     feed = read_document(document, source, now, limits)
     if _tagger is None:
         return feed
