@@ -37,7 +37,7 @@ from ketfeed.model import (
     entry_id,
 )
 
-__all__ = ["Document", "Limits", "normalise", "parse", "read_document", "renormalise"]
+__all__ = ["Document", "Limits", "joined", "normalise", "parse", "read_document", "renormalise"]
 
 
 def read_document(document: Document, source: Source, now: datetime, limits: Limits) -> NormalisedFeed:
@@ -94,7 +94,35 @@ def normalise(parsed: ParsedFeed, document: Document, source: Source, now: datet
     if len(entries) > limits.entries:
         notes.append(f"entries: {len(entries)} in the document, the newest {limits.entries} kept")
         entries = _newest(entries, limits.entries)
-    return NormalisedFeed(info=info, entries=tuple(entries), notes=tuple(notes), entries_hash=entries_hash(entries))
+    return NormalisedFeed(
+        info=info,
+        entries=tuple(entries),
+        notes=tuple(notes),
+        entries_hash=entries_hash(entries),
+        more=tuple(
+            found for link in parsed.links if link.rel == "sitemap" and (found := urls.absolute(link.href, link.base))
+        ),
+    )
+
+
+def joined(feeds: Sequence[NormalisedFeed], limits: Limits | None = None) -> NormalisedFeed:
+    """Several documents of one source (the sitemaps of an index) as one: the first one's info, each id once."""
+    limits = limits or Limits()
+    notes = [note for feed in feeds for note in feed.notes]
+    tagged = {
+        entry.raw_id: tagging for feed in feeds for entry, tagging in zip(feed.entries, feed.taggings, strict=False)
+    }
+    entries = _without_duplicates([entry for feed in feeds for entry in feed.entries], notes)
+    if len(entries) > limits.entries:
+        entries = _newest(entries, limits.entries)
+    taggings = tuple(tagged[entry.raw_id] for entry in entries if entry.raw_id in tagged)
+    return NormalisedFeed(
+        info=feeds[0].info,
+        entries=tuple(entries),
+        notes=tuple(dict.fromkeys(notes)),
+        entries_hash=entries_hash(entries),
+        taggings=taggings if len(taggings) == len(entries) else (),
+    )
 
 
 def _info(parsed: ParsedFeed, document: Document) -> FeedInfo:
