@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -51,7 +55,9 @@ def _imports(path: Path) -> list[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative import"
             module = node.module or ""
-            found += [(node.lineno, f"{module}.{alias.name}" if module == "ketfeed" else module) for alias in node.names]
+            found += [
+                (node.lineno, f"{module}.{alias.name}" if module == "ketfeed" else module) for alias in node.names
+            ]
     return found
 
 
@@ -76,3 +82,23 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
 def test_every_room_of_the_table_is_there_and_every_room_is_in_the_table() -> None:
     rooms = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__pycache__"}
     assert rooms == set(MAY_IMPORT), "a room was added or removed: change this table and docs/design.md"
+
+
+PART_OF = {"starlette": "fastapi", "click": "typer", "markupsafe": "jinja2"}
+"""Library → the declared one whose interface is made of it."""
+
+
+def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
+    """What only another library brings along may be gone with its next version, or from the container."""
+    project = tomllib.loads((PACKAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[\[<>=~!; ]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
+    owners = packages_distributions()
+    for path in FILES:
+        for line, name in _imports(path):
+            top = name.partition(".")[0]
+            if top == "ketfeed" or top in sys.stdlib_module_names:
+                continue
+            if top in PART_OF and PART_OF[top] in declared:
+                continue
+            found = {owner.lower().replace("_", "-") for owner in owners.get(top, [])}
+            assert found & declared, f"{path.name}:{line}: {top} is not among the dependencies of pyproject.toml"
