@@ -17,28 +17,32 @@ _PEOPLE = (
     "participants|patients|subjects|volunteers|adults|veterans|inpatients|outpatients|adolescents|women|people|children"
 )
 _UNITS = r"(?:mg/kg|mg·kg|µg/kg|mcg/kg|mg)(?:\s?/\s?(?:h|hr|hour|min|day))?"
+_FORMS = (
+    "spray", "nasal", "venous", "infusion", "muscular", "cutaneous", "lingual", "lozenge", "troche", "oral", "topical",
+    "release", "dermal", "patch",
+)  # fmt: skip
 _ROMAN = r"(?:IV|I{1,3})[ab]?"
 
-_PATTERNS: tuple[tuple[str, str, str], ...] = (
-    ("phase", "phase", rf"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|{_ROMAN}(?:\s?/\s?{_ROMAN})?)(?![a-z\d])"),
-    ("sample size", "", rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:{_WHO})\s+){{0,3}}(?:{_PEOPLE})\b)"),
-    ("animals", "", (
+_PATTERNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("phase", ("phase",), rf"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|{_ROMAN}(?:\s?/\s?{_ROMAN})?)(?![a-z\d])"),
+    ("sample size", ("n=", "n =", *_PEOPLE.split("|")), rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:{_WHO})\s+){{0,3}}(?:{_PEOPLE})\b)"),
+    ("animals", ("mice", "rat", "mouse", "rodent", "zebraf", "maca", "monkey", "primate", "pig"), (
         r"\b(?:mice|rats|mouse|rat model|rodents?|zebrafish|macaques?|monkeys|non-?human primates?|piglets"
         r"|guinea pigs)\b"
     )),
-    ("randomised", "randomi", r"\brandomi[sz]ed\b"),
-    ("blinding", "blind", r"\b(?:double|triple|single|observer|rater)[\s-](?:blind(?:ed)?|mask(?:ed)?)\b"),
-    ("control", "", r"\b(?:placebo|active|sham|midazolam)[\s-]controlled\b|\bopen[\s-]label\b"),
-    ("dose", "", rf"\b\d+(?:\.\d+)?(?:\s?(?:-|–|to|and|or)\s?\d+(?:\.\d+)?)?\s?{_UNITS}\b"),
-    ("drug form", "", (
+    ("randomised", ("randomi",), r"\brandomi[sz]ed\b"),
+    ("blinding", ("blind", "mask"), r"\b(?:double|triple|single|observer|rater)[\s-](?:blind(?:ed)?|mask(?:ed)?)\b"),
+    ("control", ("controlled", "open"), r"\b(?:placebo|active|sham|midazolam)[\s-]controlled\b|\bopen[\s-]label\b"),
+    ("dose", ("mg", "g/kg"), rf"\b\d+(?:\.\d+)?(?:\s?(?:-|–|to|and|or)\s?\d+(?:\.\d+)?)?\s?{_UNITS}\b"),
+    ("drug form", _FORMS, (
         r"\b(?:nasal spray|intranasal|intravenous|IV infusions?|infusions?|intramuscular|subcutaneous|sublingual"
         r"|lozenges?|troches?|oral|topical|extended[\s-]release tablets?|prolonged[\s-]release|transdermal"
         r"|microneedle patch)\b"
     )),
 )  # fmt: skip
-"""Name, a word that must stand in the text before the expression is tried (or none), the expression."""
+"""Name, pieces of words of which one must stand in the text before the expression is tried, the expression."""
 
-_FACTS = tuple((name, hint, re.compile(pattern, re.IGNORECASE)) for name, hint, pattern in _PATTERNS)
+_FACTS = tuple((name, hints, re.compile(pattern, re.IGNORECASE)) for name, hints, pattern in _PATTERNS)
 
 
 def facts(texts: Iterable[str], *, about_drug: bool, about_research: bool) -> tuple[tuple[str, str], ...]:
@@ -47,14 +51,14 @@ def facts(texts: Iterable[str], *, about_drug: bool, about_research: bool) -> tu
         return ()
     found: list[tuple[str, str]] = []
     pieces = [(text, text.lower()) for text in texts if text]
-    for name, hint, pattern in _FACTS:
+    for name, hints, pattern in _FACTS:
         if name == "drug form":
             if not about_drug:
                 continue
         elif not about_research and name != "dose":
             continue
         for text, lowered in pieces:
-            match = pattern.search(text) if hint in lowered else None
+            match = pattern.search(text) if any(map(lowered.__contains__, hints)) else None
             if match:
                 found.append((name, match.group(0)))
                 break

@@ -163,7 +163,8 @@ KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
         "video|webinar|watch|talk summary|documentary|youtube|vlog|ted talk"
     )),
     **_cues("podcast", 1.8, 1.8, (
-        "podcasts|podcast episode|podcast page|podcast conversation|a podcast|this episode|new episode|our podcast|listen to|our host"
+        "podcasts|podcast episode|podcast page|podcast conversation|a podcast|this episode|new episode|"
+        "our podcast|listen to|our host"
     )),
     **_cues("provider", 1.3, 0.7, (
         "provider spotlight|our clinic|our patients|we offer|we provide|our team|our providers|schedule a consultation|"

@@ -19,7 +19,7 @@ from ketfeed.topics.kinds import KIND_CUES, decide_kind
 from ketfeed.topics.places import Hits, Place, Scene, Text
 from ketfeed.topics.relevance import judge
 from ketfeed.topics.rules import CompiledRules, CompiledTerm, compile_rules, rule_phrases
-from ketfeed.topics.score import score
+from ketfeed.topics.score import MAX_REASONS, score
 from ketfeed.topics.terms import FoldedText, fold
 
 _TAG = re.compile(
@@ -29,9 +29,6 @@ _NOT_WORDS = re.compile(r"[./_?=&%#+~:-]+")
 
 MAX_TEXT = 40_000
 """Characters of a content that are read; topics are decided long before."""
-
-MAX_REASONS = 8
-"""Kept per topic, strongest first; more would only repeat them."""
 
 
 def plain(markup: str) -> str:

@@ -74,6 +74,16 @@ class Scene:
             self._cache[number] = found
         return found
 
+    def context(self, rule: int) -> Contexts | bool:
+        """What may cancel places of a rule in this entry: True for nothing, False when a required phrase is missing."""
+        compiled = self.rules.rules[rule]
+        if compiled.requires and compiled.requires.isdisjoint(self.present):
+            return False
+        unless = compiled.unless
+        if unless is None or not (self.places(unless.covering) or self.places(unless.nearby)):
+            return True
+        return unless
+
     def near(self, place: Place, others: list[Place]) -> bool:
         """Whether one of ``others`` is near a place. The title is near everything up to the lead of a text."""
         text, start, end = place
@@ -116,31 +126,51 @@ class Scene:
 
 def occurrences(scene: Scene, labels: list[tuple[CompiledTerm, Place]]) -> dict[int, list[Occurrence]]:
     """Rule number → its terms' places that count. ``labels`` are places in the address and the source's name."""
-    rules = scene.rules
-    present = scene.present
-    open_rules = [not rule.requires or not rule.requires.isdisjoint(present) for rule in rules.rules]
-    unless = [rule.unless for rule in rules.rules]
+    terms = scene.rules.terms
+    contexts: dict[int, Contexts | bool] = {}  # rule → its contexts that stand in this entry, True: none, False: shut
     found: dict[int, list[Occurrence]] = {}
-
-    def consider(term: CompiledTerm, place: Place) -> None:
-        context = unless[term.rule]
-        if scene.holds(term, place) and (context is None or not scene.cancelled(context, place)):
-            found.setdefault(term.rule, []).append(Occurrence(term, *place))
-
-    terms = rules.terms
     for phrase, places in scene.hits.items():
         for term in terms[phrase]:
-            if open_rules[term.rule] and (term.near == NONE or scene.places(term.near)):
-                for place in places:
-                    consider(term, place)
+            rule = term.rule
+            context = contexts.get(rule)
+            if context is None:
+                context = contexts[rule] = scene.context(rule)
+            if context is False or (term.near != NONE and not scene.places(term.near)):
+                continue
+            for place in places:
+                if (term.plain or scene.holds(term, place)) and (
+                    context is True or not scene.cancelled(context, place)
+                ):
+                    made = found.get(rule)
+                    if made is None:
+                        found[rule] = [Occurrence(term, *place)]
+                    else:
+                        made.append(Occurrence(term, *place))
     for term, place in labels:
-        if open_rules[term.rule]:
-            consider(term, place)
-    for term in rules.regexes:
-        if open_rules[term.rule]:
-            for place in _regex_places(term, scene.texts):
-                consider(term, place)
-    return {rule: _longest(made) for rule, made in found.items()}
+        context = scene.context(term.rule)
+        if (
+            context is not False
+            and scene.holds(term, place)
+            and (context is True or not scene.cancelled(context, place))
+        ):
+            found.setdefault(term.rule, []).append(Occurrence(term, *place))
+    return {rule: longest(made) for rule, made in found.items()}
+
+
+def expression_places(scene: Scene, rule: int) -> list[Occurrence]:
+    """The places of a rule's regular expressions that count.
+
+    They are slow, so the caller asks for them only where the phrases have not decided yet.
+    """
+    context = scene.context(rule)
+    if context is False:
+        return []
+    return [
+        Occurrence(term, *place)
+        for term in scene.rules.rules[rule].expressions
+        for place in _regex_places(term, scene.texts)
+        if scene.holds(term, place) and (context is True or not scene.cancelled(context, place))
+    ]
 
 
 def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
@@ -149,7 +179,7 @@ def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
     if term.pattern is None:
         return places
     for number, text in enumerate(texts):
-        if text.field in ("link", "source") and not (term.fields and text.field in term.fields):
+        if text.field in ("link", "source") if term.fields is None else text.field not in term.fields:
             continue
         original = text.folded.original
         try:
@@ -162,9 +192,9 @@ def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
     return places
 
 
-def _longest(made: list[Occurrence]) -> list[Occurrence]:
+def longest(made: list[Occurrence]) -> list[Occurrence]:
     """Without the places that lie inside a longer one of the same rule."""
-    if len(made) == 1:
+    if len(made) < 2:
         return made
     made.sort(key=_by_place)
     kept: list[Occurrence] = []

@@ -55,6 +55,7 @@ class CompiledTerm:
     unless: Contexts | None
     fields: frozenset[Field] | None  # None: every field a reader sees
     languages: frozenset[str] | None
+    plain: bool  # no condition but the rule's own: the inner loop need not ask
     pattern: regex.Pattern[str] | None = None
 
 
@@ -68,6 +69,12 @@ class CompiledRule:
     unless: Contexts | None
     indication: bool
     gathers: int | None
+    expressions: tuple[CompiledTerm, ...]  # its regular expressions
+
+    @property
+    def doubts(self) -> bool:
+        """Whether an expression could argue against a match that phrases made."""
+        return any(term.weight < 0 for term in self.expressions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +87,6 @@ class CompiledRules:
     sets: tuple[frozenset[int], ...]  # sets of phrases that terms name as contexts, each once
     labels: Lexicon  # for the address and the source's name: only terms that name these fields
     label_terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number in ``labels``
-    regexes: tuple[CompiledTerm, ...]
     kind_terms: tuple[CompiledTerm, ...]  # terms that name the kind of the entry
     asides: frozenset[int]
     boilerplate: frozenset[int]
@@ -143,14 +149,14 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
     default = rules.threshold or THRESHOLD
     terms: list[list[CompiledTerm]] = [[] for _ in lexicon.phrases]
     labelled: dict[str, list[CompiledTerm]] = {}
-    regexes: list[CompiledTerm] = []
+    expressions: list[list[CompiledTerm]] = [[] for _ in topics]
     kind_terms: list[CompiledTerm] = []
     for index, rule in enumerate(topics):
         for term in rule.terms:
             made = _compile_term(term, index, sets)
             named = set(term.fields)
             if term.regex:
-                regexes.append(made)
+                expressions[index].append(made)
                 continue
             if "kind" in named:
                 kind_terms.append(made)
@@ -161,11 +167,12 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
     labels = Lexicon(labelled)
     return CompiledRules(
         lexicon=lexicon,
-        rules=tuple(_compile_rule(rule, default, lexicon, sets) for rule in topics),
+        rules=tuple(
+            _compile_rule(rule, default, lexicon, sets, made) for rule, made in zip(topics, expressions, strict=True)
+        ),
         terms=tuple(tuple(found) for found in terms),
         labels=labels,
         label_terms=tuple(tuple(labelled[phrase]) for phrase in labels.phrases),
-        regexes=tuple(regexes),
         kind_terms=tuple(kind_terms),
         asides=frozenset(lexicon.numbers[phrase] for phrase in rules.asides),
         boilerplate=frozenset(lexicon.numbers[phrase] for phrase in rules.boilerplate),
@@ -175,7 +182,9 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
     )
 
 
-def _compile_rule(rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Sets) -> CompiledRule:
+def _compile_rule(
+    rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Sets, expressions: list[CompiledTerm]
+) -> CompiledRule:
     return CompiledRule(
         id=rule.id,
         threshold=rule.threshold or threshold,
@@ -183,16 +192,19 @@ def _compile_rule(rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Se
         unless=sets.contexts(rule.unless, [term.text for term in rule.terms if not term.regex]),
         indication=rule.indication,
         gathers=rule.gathers,
+        expressions=tuple(expressions),
     )
 
 
 def _compile_term(term: Term, rule: int, sets: _Sets) -> CompiledTerm:
+    unless = sets.contexts(term.unless, () if term.regex else (term.text,))
     return CompiledTerm(
         rule=rule,
         text=term.text,
         weight=term.weight,
         near=sets.number(term.near),
-        unless=sets.contexts(term.unless, () if term.regex else (term.text,)),
+        unless=unless,
+        plain=not (term.near or unless or term.fields or term.languages),
         fields=frozenset(term.fields) or None,
         languages=frozenset(language.lower() for language in term.languages) or None,
         pattern=regex.compile(term.text, regex.IGNORECASE) if term.regex else None,

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 
 from ketfeed.model import EntryKind, Reason, TopicMatch
-from ketfeed.topics.places import LEAD, Occurrence, Place, Scene, Text, occurrences
+from ketfeed.topics.places import LEAD, Occurrence, Place, Scene, Text, expression_places, longest, occurrences
 from ketfeed.topics.rules import CompiledRule, CompiledRules, CompiledTerm
 
 LIST_GAP = 40
@@ -23,7 +23,8 @@ LIST_FACTOR = 0.3
 ASIDE_REACH = 90
 ASIDE_FACTOR = 0.3
 BOILERPLATE_FACTOR = 0.1
-MAX_REASONS = 8
+MAX_REASONS = 6
+"""Kept per topic, strongest first; more would only repeat them."""
 
 
 def _mark_lists(rules: CompiledRules, found: dict[int, list[Occurrence]]) -> list[list[Occurrence]]:
@@ -81,8 +82,8 @@ def _weigh(
         if endings and text.field != "title" and any(t == one.text and start <= one.start for t, start, _ in endings):
             weight *= BOILERPLATE_FACTOR
         one.weight = weight
-    if len(made) == 1:
-        return made[0].weight
+    if len(made) < 2:
+        return made[0].weight if made else 0.0
     made.sort(key=_by_strength)
     seen: dict[CompiledTerm, int] = {}
     total = 0.0
@@ -127,11 +128,17 @@ def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKin
     asides = [place for phrase in rules.asides & present for place in hits[phrase]]
     endings = [place for phrase in rules.boilerplate & present for place in hits[phrase]]
     matches: dict[str, TopicMatch] = {}
-    for number in found.keys() | given.keys():
-        rule = rules.rules[number]
+    for number, rule in enumerate(rules.rules):
         made = found.get(number, [])
         extra = given.get(number, [])
-        total = (_weigh(scene, rule, made, asides, endings) if made else 0.0) + sum(reason.weight for reason in extra)
+        if not made and not extra and not rule.expressions:
+            continue
+        total = sum(reason.weight for reason in extra)
+        if made:
+            total += _weigh(scene, rule, made, asides, endings)
+        if rule.expressions and (total < rule.threshold or rule.doubts):
+            made = longest(made + expression_places(scene, number))
+            total = sum(reason.weight for reason in extra) + _weigh(scene, rule, made, asides, endings)
         if total >= rule.threshold - 1e-9:
             reasons = [*extra, *(_reason(one, texts) for one in made[:MAX_REASONS])]
             if len(reasons) > 1:

@@ -111,8 +111,9 @@ use: use | uses | using | takes | taking | took | prescription | prescribed | hi
 investor: investor | investors | investitori | shareholders | tesla
 one: 1st | first
 six: 6 | six
-fail: fails | failed | fail | misses endpoint | misses primary endpoint | missed its primary endpoint | misses | missed |
-    did not beat placebo | did not reach significance | falls short | fell short | no better than placebo | disappoints
+fail: fails | failed | fail | misses endpoint | misses primary endpoint | missed its primary endpoint | misses |
+    missed | did not beat placebo | did not reach significance | falls short | fell short | no better than placebo |
+    disappoints
 meet: meets primary endpoint | met its primary endpoint | meets endpoint | hits goal | hits phase 3 goal | beats placebo |
     beat placebo | succeeds
 arketamine: arketamine | pcn-101 | r-ketamine
