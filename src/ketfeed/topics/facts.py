@@ -24,8 +24,12 @@ _FORMS = (
 _ROMAN = r"(?:IV|I{1,3})[ab]?"
 
 _PATTERNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("phase", ("phase",), rf"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|{_ROMAN}(?:\s?/\s?{_ROMAN})?)(?![a-z\d])"),
-    ("sample size", ("n=", "n =", *_PEOPLE.split("|")), rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:{_WHO})\s+){{0,3}}(?:{_PEOPLE})\b)"),
+    ("phase", ("phase",), (
+        rf"\bphase\s+(?:[1-4][ab]?(?:\s?[/-]\s?[1-4][ab]?)?|{_ROMAN}(?:\s?/\s?{_ROMAN})?)(?![a-z\d])"
+    )),
+    ("sample size", ("n=", "n =", *_PEOPLE.split("|")), (
+        rf"\b(?:n\s*=\s*{_NUMBER}|{_NUMBER}\s+(?:(?:{_WHO})\s+){{0,3}}(?:{_PEOPLE})\b)"
+    )),
     ("animals", ("mice", "rat", "mouse", "rodent", "zebraf", "maca", "monkey", "primate", "pig"), (
         r"\b(?:mice|rats|mouse|rat model|rodents?|zebrafish|macaques?|monkeys|non-?human primates?|piglets"
         r"|guinea pigs)\b"

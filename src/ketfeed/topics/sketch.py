@@ -114,8 +114,8 @@ six: 6 | six
 fail: fails | failed | fail | misses endpoint | misses primary endpoint | missed its primary endpoint | misses |
     missed | did not beat placebo | did not reach significance | falls short | fell short | no better than placebo |
     disappoints
-meet: meets primary endpoint | met its primary endpoint | meets endpoint | hits goal | hits phase 3 goal | beats placebo |
-    beat placebo | succeeds
+meet: meets primary endpoint | met its primary endpoint | meets endpoint | hits goal | hits phase 3 goal |
+    beats placebo | beat placebo | succeeds
 arketamine: arketamine | pcn-101 | r-ketamine
 """
 """One concept a line: its name, then the words and phrases that mean it."""
