@@ -88,6 +88,7 @@ def serving(
     complaints: Callable[[], Sequence[Complaint]] = tuple,
     base_url: str | None = None,
     seen: list[tuple[str, int]] | None = None,
+    admin_token: str | None = None,
 ) -> Iterator[Site]:
     """The application under uvicorn on a port the system chose; ``base_url`` None: the address it listens on.
 
@@ -97,7 +98,7 @@ def serving(
     ready = threading.Event()
     listener = uvicorn.Config(app="", host="127.0.0.1", port=0, log_config=None).bind_socket()
     port = listener.getsockname()[1]
-    settings = Settings(data=data, base_url=base_url or f"http://127.0.0.1:{port}")
+    settings = Settings(data=data, base_url=base_url or f"http://127.0.0.1:{port}", admin_token=admin_token)
     app = create_app(store, lambda: fixed, settings, complaints=complaints, clock=clock)
     if seen is not None:
         app = recording(app, seen)

@@ -16,10 +16,13 @@ from tests.publish.world import NOW, SOURCES, about, catalog, entry, open_store,
 from tests.web.server import Site, serving
 
 from ketfeed.errors import StoreError
-from ketfeed.model import Complaint
+from ketfeed.model import Complaint, Poll, SourceState
+from ketfeed.publish.document import FORMATS
 from ketfeed.publish.feeds import Entries
 from ketfeed.store.db import Store
 from ketfeed.store.lock import Role
+from ketfeed.store.records import PollWrite
+from ketfeed.web.desk import SourceStates
 
 ALPHA, BETA, _ = SOURCES
 
@@ -148,6 +151,10 @@ class Locked:
     def version(self) -> int:
         return self._look().version()
 
+    @property
+    def sources(self) -> SourceStates:
+        return self._look().sources
+
     def lock_holder(self, role: Role) -> str | None:
         return self._look().lock_holder(role)
 
@@ -188,3 +195,26 @@ def test_a_broken_configuration_turns_readiness_red_with_words(store: Store, tmp
         assert ready.status == 503
         assert "config/feeds.yaml:12:3: sources[3].every: is no duration: write 1h" in ready.text
         assert site.get("/feeds/ptsd.atom").status == 200
+
+
+def test_the_operations_feed_is_for_whoever_has_the_token(store: Store, tmp_path: Path) -> None:
+    state = SourceState(
+        source_id="beta", url=BETA.url, health="failing", health_since=NOW, last_error="HTTP 500 <b>", failures=4
+    )
+    row = Poll(source_id="beta", url=BETA.url, started_at=NOW, outcome="http_error", http_status=500)
+    store.entries.save_polls([PollWrite(poll=row, state=state, source=BETA)])
+    with serving(store, tmp_path) as closed:
+        assert closed.get("/feeds/operations.atom?token=").status == 404
+    secret = "a secret of an operator"
+    with serving(store, tmp_path, admin_token=secret) as site:
+        assert site.get("/feeds/operations.atom").status == 401
+        assert site.get("/feeds/operations.atom?token=guess").status == 401
+        for form in FORMATS:
+            reply = site.get(f"/feeds/operations.{form}", Authorization=f"Bearer {secret}")
+            assert reply.status == 200
+            assert complaints_about(reply.body, form) == []
+            assert reply.headers["cache-control"].startswith("private")
+            assert "Beta &amp; Sons: failing" in reply.text or "Beta & Sons: failing" in reply.text
+        assert site.get("/feeds/operations.json?token=" + secret.replace(" ", "%20")).status == 200
+        assert "operations" not in site.get("/feeds.opml").text
+        assert "failing" not in site.get("/feeds/all.json").text

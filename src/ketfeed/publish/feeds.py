@@ -220,27 +220,31 @@ class Publisher:
 
     def document(self, feed: Feed, now: datetime) -> Document:
         """The feed with its items, newest first. Raises NoSuchFeed, StoreError."""
-        site = self.catalog.site
         items = self._digest(feed, now) if feed.view in ("daily", "weekly") else self.items(self.stored(feed))
+        updated = max((item.updated for item in items), default=EPOCH)
+        return replace(self.shell(feed), items=tuple(items), updated=updated)
+
+    def shell(self, feed: Feed) -> Document:
+        """The feed without its items. Raises StoreError."""
+        site = self.catalog.site
         before = self._page_before(feed)
         previous = archive_of(feed, before) if before else None
         live = Feed(base=feed.base, group=feed.group, title="", description="", query=feed.query)
         return Document(
             key=feed.key,
             id=feed.id,
-            title=plain(feed.title),
-            description=plain(feed.description),
+            title=plain(feed.title) or "ketfeed",
+            description=plain(feed.description) or plain(feed.title) or "ketfeed",
             language=language(site.language) or "en",
             page=self.base_url + feed.page,
             addresses=self._addresses(feed),
-            updated=max((item.updated for item in items), default=EPOCH),
+            updated=EPOCH,
             icon=web_address(site.icon or "") or f"{self.base_url}/static/icon.png",
             site_title=plain(site.title) or "ketfeed",
             site_url=f"{self.base_url}/",
             about=f"{self.base_url}/about/",
             hubs=self._hubs() if feed.view == "live" else (),
             ttl=TTL,
-            items=tuple(items),
             stylesheet=f"{self.base_url}/static/feed.css",
             archive=feed.view == "archive",
             current=self._addresses(live) if feed.view == "archive" else None,

@@ -16,6 +16,10 @@ def jsonfeed(document: Document) -> bytes:
         home_page_url=document.page,
         feed_url=document.addresses["json"],
         description=document.description,
+        user_comment=(
+            "This is a web feed. To subscribe, copy the address of this page into a feed reader: "
+            "it will show you what is new."
+        ),
         next_url=document.previous["json"] if document.previous else None,
         icon=document.icon,
         favicon=document.icon,

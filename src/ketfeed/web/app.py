@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from hmac import compare_digest
 
 import structlog
 from fastapi import FastAPI, Request
@@ -13,7 +14,9 @@ from starlette.exceptions import HTTPException
 
 from ketfeed.errors import StoreError
 from ketfeed.model import Catalog, Complaint
-from ketfeed.publish.feeds import NoSuchFeed
+from ketfeed.publish.document import FORMATS, MEDIA_TYPES
+from ketfeed.publish.feeds import WRITERS, NoSuchFeed
+from ketfeed.publish.operations import document as operations_document
 from ketfeed.publish.select import QueryError
 from ketfeed.settings import Settings
 from ketfeed.web.desk import Desk, ServedStore, utc_now
@@ -59,6 +62,7 @@ def _pages(desk: Desk) -> FastAPI:
     app = FastAPI(title="ketfeed", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_health(app, desk)
     _add_pages(app, desk)
+    _add_operations(app, desk)
     _add_feed_pages(app, desk)
     _add_static(app)
     _add_errors(app, desk)
@@ -122,6 +126,22 @@ def _add_pages(app: FastAPI, desk: Desk) -> None:
     def search(request: Request, q: str = "") -> Response:
         found = desk.store.entries.search(q[:200], SEARCH_LIMIT, public=True) if q.strip() else []
         return _html(request, pages().search(q, found))
+
+
+def _add_operations(app: FastAPI, desk: Desk) -> None:
+    @app.api_route("/feeds/operations.{ending}", methods=["GET", "HEAD"])
+    def operations(request: Request, ending: str, token: str = "") -> Response:
+        """How the sources are doing; for whoever has KETFEED_ADMIN_TOKEN, as ``?token=`` or a bearer token."""
+        wanted = desk.settings.admin_token
+        form = next((one for one in FORMATS if one == ending), None)
+        if wanted is None or form is None:
+            raise NoSuchFeed("There is no feed at this address.")
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        given = value.strip() if scheme.lower() == "bearer" else token
+        if not compare_digest(given.encode(), wanted.encode()):
+            raise HTTPException(401, "This feed wants its token.", {"www-authenticate": "Bearer"})
+        body = WRITERS[form](operations_document(desk.publisher, desk.store.sources.states()))
+        return _reply(request, body, f"{MEDIA_TYPES[form]}; charset=utf-8", "private, no-cache")
 
 
 def _add_feed_pages(app: FastAPI, desk: Desk) -> None:

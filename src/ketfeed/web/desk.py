@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from ketfeed.model import Catalog, Complaint
+from ketfeed.model import Catalog, Complaint, SourceState
 from ketfeed.publish.document import Format
 from ketfeed.publish.feeds import Publisher, Reading, Rendered
 from ketfeed.publish.select import Feed, find, listed, query_feed
@@ -15,8 +15,17 @@ from ketfeed.settings import Settings
 from ketfeed.store.lock import Role
 
 
+class SourceStates(Protocol):
+    """What the operations feed asks of the store."""
+
+    def states(self) -> list[SourceState]: ...
+
+
 class ServedStore(Reading, Protocol):
     """What the web process asks of the store."""
+
+    @property
+    def sources(self) -> SourceStates: ...
 
     def lock_holder(self, role: Role) -> str | None: ...
 

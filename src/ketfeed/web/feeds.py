@@ -15,7 +15,7 @@ from typing import Any
 from ketfeed.errors import StoreError
 from ketfeed.publish.document import FORMATS, Format
 from ketfeed.publish.feeds import NoSuchFeed, Rendered
-from ketfeed.publish.opml import feeds_opml
+from ketfeed.publish.opml import feeds_opml, sources_opml
 from ketfeed.publish.select import Feed, QueryError
 from ketfeed.web.desk import Desk
 from ketfeed.web.http import Prepared, Reply, answer, prepare
@@ -139,7 +139,7 @@ class FeedRoute:
     def _look_up(self, address: tuple[str, bytes], before: Prepared | None) -> Prepared | _Moved:
         path, query = address
         if path in OPML_PATHS:
-            return _opml(self._desk, before)
+            return _opml(self._desk, path, before)
         feed, form = locate(self._desk, path, query.decode("latin-1"))
         canonical = feed.path(form)
         if feed.base.startswith("q?") or feed.key != path.removeprefix("/feeds/").rpartition(".")[0]:
@@ -160,6 +160,8 @@ def is_feed(path: str) -> bool:
     """Whether this route answers for a path."""
     if path in OPML_PATHS:
         return True
+    if path.startswith("/feeds/operations."):  # for editors, with a token: not prepared, not cached
+        return False
     return path.startswith("/feeds/") and path.rpartition(".")[2] in FORMATS
 
 
@@ -185,9 +187,12 @@ def prepare_feed(rendered: Rendered) -> Prepared:
     )
 
 
-def _opml(desk: Desk, before: Prepared | None) -> Prepared:
+def _opml(desk: Desk, path: str, before: Prepared | None) -> Prepared:
     catalog = desk.catalog
-    body = feeds_opml(catalog.site.title, desk.publisher.base_url, desk.feeds())
+    if path == "/opml":
+        body = sources_opml(catalog.site.title, catalog.sources)
+    else:
+        body = feeds_opml(catalog.site.title, desk.publisher.base_url, desk.feeds())
     tag = tag_of(body)
     if before is not None and before.tag == tag:
         return before

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ketfeed.publish.document import FORMATS
 from ketfeed.publish.feeds import NoSuchFeed, Publisher
-from ketfeed.publish.opml import feeds_opml
+from ketfeed.publish.opml import feeds_opml, sources_opml
 from ketfeed.publish.select import Feed, find, listed
 from ketfeed.web.pages import STATIC, Pages
 
@@ -42,7 +42,9 @@ class Files:
             return file.read_bytes() if file.parent == STATIC and file.is_file() else None
         if path.startswith("/feeds/") and not path.endswith("/"):
             return self._feed(rest)
-        if path in ("/opml", "/feeds.opml"):
+        if path == "/opml":
+            return sources_opml(self._publisher.catalog.site.title, self._publisher.catalog.sources)
+        if path == "/feeds.opml":
             return feeds_opml(self._publisher.catalog.site.title, self._publisher.base_url, self._feeds)
         if path == "/favicon.ico":
             return (STATIC / "icon.png").read_bytes()
