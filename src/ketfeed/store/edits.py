@@ -18,7 +18,7 @@ from ketfeed.store.decisions import check_edit, edit_from, edit_read, edit_text
 from ketfeed.store.engine import Database, to_us
 from ketfeed.store.finding import find_number
 from ketfeed.store.meta import next_version, publish_version, upsert
-from ketfeed.store.placing import relist
+from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import EDIT, ENTRY, SPLIT_STORY, STORY_LINK
 
 
@@ -88,14 +88,14 @@ class Edits:
         )
 
 
-def adopt(connection: Connection, entries: Mapping[str, int], seq: int, now: int) -> set[str]:
-    """Let waiting decisions hold for entries (number by id) that have just been stored; returns the feeds changed."""
+def adopt(connection: Connection, entries: Mapping[str, int], seq: int, now: int) -> Changed:
+    """Let waiting decisions hold for entries (number by id) that have just been stored."""
     ids = list(entries)
     waiting = EDIT.c.entry.is_(None) & EDIT.c.entry_id.in_(ids)
     partner = EDIT.c.entry.is_not(None) & (EDIT.c.action == "join") & EDIT.c.value.in_(ids)
     rows = connection.execute(select(EDIT).where(waiting | partner).order_by(EDIT.c.number)).mappings().all()
     if not rows:
-        return set()
+        return Changed()
     mine = [(edit_from(row), entries.get(row["entry_id"]) or int(row["entry"])) for row in rows]
     connection.execute(
         update(EDIT)
@@ -131,7 +131,7 @@ def _write(connection: Connection, edits: Sequence[tuple[Edit, int | None]], now
     publish_version(connection, version, changed, now)
 
 
-def _take_effect(connection: Connection, edits: Iterable[tuple[Edit, int]], seq: int, now: int) -> set[str]:
+def _take_effect(connection: Connection, edits: Iterable[tuple[Edit, int]], seq: int, now: int) -> Changed:
     """Move entries between stories where the edits say so, then place every story concerned anew."""
     stories: set[int] = set()
     touched: set[int] = set()

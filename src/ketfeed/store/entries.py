@@ -17,7 +17,7 @@ from ketfeed.store.finding import find_number, find_story
 from ketfeed.store.linking import Candidates
 from ketfeed.store.reading import read_entries
 from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, Standing, StoredEntry
-from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING
+from ketfeed.store.schema import ENTRY, FEED_VERSION
 from ketfeed.store.selecting import plan, select_numbers, source_numbers, standings
 
 
@@ -132,7 +132,9 @@ class Entries:
     def counts(self) -> dict[str, dict[str, int]]:
         """How many stories stand in feeds: ``{"all": {"": n}, "topic": {id: n}, "kind": {..}, "source": {id: n}}``."""
         with self._database.read() as connection:
-            rows = connection.execute(select(LISTING.c.feed, func.count()).group_by(LISTING.c.feed)).all()
+            rows = connection.execute(
+                select(FEED_VERSION.c.feed, FEED_VERSION.c.places).where(FEED_VERSION.c.places > 0)
+            ).all()
             names = {number: name for name, number in source_numbers(connection).items()}
         found: dict[str, dict[str, int]] = defaultdict(dict, {"all": {"": 0}, "topic": {}, "kind": {}, "source": {}})
         words = {"t": "topic", "k": "kind", "p": "pinned", "u": "untagged", "all": "all"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -66,13 +66,34 @@ def next_version(connection: Connection) -> int:
     return read_number(connection, "version") + 1
 
 
-def publish_version(connection: Connection, version: int, feeds: Collection[str], now: int) -> None:
-    """Make a change visible: the store's version, version and time of every feed that changed, full archive pages."""
+def publish_version(connection: Connection, version: int, feeds: Mapping[str, int], now: int) -> None:
+    """Make a change visible: the store's version, version, time and size of every feed that changed, full archive
+    pages. ``feeds``: feed → places won or lost."""
     write_meta(connection, "version", str(version))
     if feeds:
         close_pages(connection, feeds, now)
-        rows = [{"feed": feed, "version": version, "changed_at": now} for feed in sorted(feeds)]
-        connection.execute(upsert(connection, FEED_VERSION, "feed"), rows)
+        run_many(
+            connection,
+            _grow(connection.dialect.name),
+            [
+                {"feed": feed, "places": won, "version": version, "changed_at": now}
+                for feed, won in sorted(feeds.items())
+            ],
+        )
+
+
+@lru_cache(maxsize=2)
+def _grow(dialect: str) -> Insert:
+    statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(FEED_VERSION)
+    said = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["feed"],
+        set_={
+            "places": FEED_VERSION.c.places + said.places,
+            "version": said.version,
+            "changed_at": said.changed_at,
+        },
+    )
 
 
 def read_meta(connection: Connection, key: str) -> str | None:

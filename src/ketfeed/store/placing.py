@@ -6,7 +6,7 @@ that left the file. Cost follows the number of stories given, never the number o
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -17,23 +17,26 @@ from ketfeed.store.listing import Member, Place, is_visible, places
 from ketfeed.store.meta import run_many
 from ketfeed.store.schema import ENTRY, LISTING, MATCH, SOURCE
 
+Changed = Counter[str]
+"""Feeds that show something else now → places won or lost; 0: other things in the same places."""
+
 CHUNK = 400  # stories per question: far under every database's limit of parameters
 
 
-def relist(connection: Connection, stories: Collection[int], seq: int, touched: Collection[int] = ()) -> set[str]:
+def relist(connection: Connection, stories: Collection[int], seq: int, touched: Collection[int] = ()) -> Changed:
     """Work out the places of some stories anew and write what differs.
 
     ``seq`` is the version being written: new places in archived feeds remember it. ``touched`` are entries whose
-    public face changed: every feed that shows one counts as changed. Returns the feeds that show something else now.
+    public face changed: every feed that shows one counts as changed.
     """
-    changed: set[str] = set()
+    changed = Changed()
     ordered = sorted(stories)
     for start in range(0, len(ordered), CHUNK):
-        changed |= _relist(connection, ordered[start : start + CHUNK], seq, frozenset(touched))
+        changed.update(_relist(connection, ordered[start : start + CHUNK], seq, frozenset(touched)))
     return changed
 
 
-def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: frozenset[int]) -> set[str]:
+def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: frozenset[int]) -> Changed:
     members: dict[int, list[Member]] = defaultdict(list)
     for member in load_members(connection, stories):
         members[member.story].append(member)
@@ -58,10 +61,11 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
         run_many(
             connection, INSERT_PLACE, [place_columns(one, kept.get((one.story, one.feed)) or seq) for one in fresh]
         )
-    changed = {one.feed for one in gone} | {one.feed for one in fresh}
+    changed = Changed(one.feed for one in fresh)
+    changed.subtract(one.feed for one in gone)
     if touched:
         near = {member.story for group in members.values() for member in group if member.number in touched}
-        changed |= {feed for story, feed in after if story in near}
+        changed.update({feed: 0 for story, feed in after if story in near})
     return changed
 
 

@@ -30,7 +30,7 @@ from ketfeed.store.engine import to_us
 from ketfeed.store.linking import Arrival, Candidates, link, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
 from ketfeed.store.meta import next_version, publish_version, read_number, run_many, upsert
-from ketfeed.store.placing import INSERT_PLACE, place_columns, relist
+from ketfeed.store.placing import INSERT_PLACE, Changed, place_columns, relist
 from ketfeed.store.records import PollCounts, PollWrite
 from ketfeed.store.schema import ENTRY, MATCH, POLL, SOURCE, STATE
 
@@ -64,7 +64,6 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
     states: list[dict[str, Any]] = []
     polls: list[dict[str, Any]] = []
     counts: list[PollCounts] = []
-    changed: set[str] = set()
     now = max((to_us(write.poll.started_at) for write in batch), default=0)
     for write in batch:
         source = sources.get(write.source.id)
@@ -75,7 +74,6 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
         if count.error is not None:
             write = _failed(connection, write, source, count.error)  # what is recorded instead
         source.entries += count.new
-        changed |= count.changed_feeds
         counts.append(count)
         counted = {"last_new": count.new, "last_updated": count.updated, "last_unchanged": count.unchanged}
         states.append(state_columns(write.state) | counted | {"number": source.number, "entries": source.entries})
@@ -85,8 +83,8 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
         run_many(connection, _UPDATE_STATE, states)
         # The same source at the same microsecond is the same visit told twice.
         run_many(connection, upsert(connection, POLL, "source", "started_at"), polls)
-    if changed:
-        publish_version(connection, saver.version, changed, now)
+    if saver.changed:
+        publish_version(connection, saver.version, saver.changed, now)
     return counts
 
 
@@ -160,6 +158,7 @@ class _Saver:
     backfill: int
     known: Candidates
     waiting: bool  # editors' decisions about entries not stored yet
+    changed: Changed = field(default_factory=Changed)
 
     def document(self, write: PollWrite, source: SourceFacts) -> PollCounts:
         """Store one document inside a savepoint; an error of its content is in the result."""
@@ -167,7 +166,7 @@ class _Saver:
         first_number = self.next_number
         savepoint = self.connection.begin_nested()
         try:
-            counts = self._document(write.feed, source, to_us(write.poll.started_at))
+            counts, changed = self._document(write.feed, source, to_us(write.poll.started_at))
         except exc.OperationalError:
             raise
         except BadPoll as error:
@@ -175,21 +174,23 @@ class _Saver:
             self.next_number = first_number
             return PollCounts(error=f"The entries could not be stored: {type(error).__name__}: {_short(error)}")
         savepoint.commit()
+        self.changed.update(changed)
         return counts
 
-    def _document(self, feed: NormalisedFeed, source: SourceFacts, now: int) -> PollCounts:
+    def _document(self, feed: NormalisedFeed, source: SourceFacts, now: int) -> tuple[PollCounts, Changed]:
         parts = self._sort(feed, source)
-        changed = self._add(parts.new, source, now) if parts.new else set()
+        changed = self._add(parts.new, source, now) if parts.new else Changed()
         if parts.edited:
-            changed |= change_entries(self.connection, parts.edited, now, self.version)
+            changed.update(change_entries(self.connection, parts.edited, now, self.version))
         renamed = sum(columns["content_hash"] == row.content_hash for _, _, columns, row in parts.edited)
-        return PollCounts(
+        counts = PollCounts(
             new=len(parts.new),
             updated=len(parts.edited) - renamed,
             unchanged=parts.unchanged + renamed,
             known=bool(parts.edited or parts.unchanged),
             changed_feeds=frozenset(changed),
         )
+        return counts, changed
 
     # ------------------------------------------------------------ compare
 
@@ -252,7 +253,7 @@ class _Saver:
 
     # ------------------------------------------------------------ write
 
-    def _add(self, new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, now: int) -> set[str]:
+    def _add(self, new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, now: int) -> Changed:
         connection = self.connection
         first = self.next_number
         self.next_number += len(new)
@@ -289,11 +290,14 @@ class _Saver:
         fulltext.add(connection, first, first + len(new) - 1)
         if matches:
             run_many(connection, _INSERT_MATCH, matches)
-        return self._place(new, source, set(links.joined.values())) | self._edits_waiting(rows, now)
+        changed = self._place(new, source, set(links.joined.values()))
+        if self.waiting:
+            changed.update(adopt(connection, {row["id"]: row["number"] for row in rows}, self.version, now))
+        return changed
 
     def _place(
         self, new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, crowded: set[int]
-    ) -> set[str]:
+    ) -> Changed:
         """Give new entries their places; stories that are one new entry alone need no look at what was there."""
         alone = [_member(columns, tagging, source) for _, tagging, columns in new if columns["story"] not in crowded]
         listed = [
@@ -301,17 +305,13 @@ class _Saver:
         ]
         if listed:
             run_many(self.connection, INSERT_PLACE, listed)
-        changed = {row["feed"] for row in listed}
-        return changed | relist(self.connection, crowded, self.version) if crowded else changed
-
-    def _edits_waiting(self, rows: list[dict[str, Any]], now: int) -> set[str]:
-        if not self.waiting:
-            return set()
-        return adopt(self.connection, {row["id"]: row["number"] for row in rows}, self.version, now)
+        changed = Changed(row["feed"] for row in listed)
+        changed.update(relist(self.connection, crowded, self.version))
+        return changed
 
 
-def change_entries(connection: Connection, edited: Sequence[Change], now: int, version: int) -> set[str]:
-    """Overwrite stored entries in place, full text, matches and places with them; returns the feeds that changed.
+def change_entries(connection: Connection, edited: Sequence[Change], now: int, version: int) -> Changed:
+    """Overwrite stored entries in place, full text, matches and places with them.
 
     Id, first seen and story stay, and the sort date never moves forward.
     """

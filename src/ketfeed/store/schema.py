@@ -249,6 +249,7 @@ class FeedVersionRow(SQLModel, table=True):
     __tablename__ = "feed_version"
 
     feed: str = Field(primary_key=True)
+    places: int = Field(sa_column=Column(BigInteger, nullable=False))  # stories that stand in it
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     changed_at: int = Field(sa_column=Column(BigInteger, nullable=False))
 

@@ -13,7 +13,7 @@ from ketfeed.model import Catalog, Poll, Source, SourceState
 from ketfeed.store.codec import poll_from, source_from, source_text, state_columns, state_from
 from ketfeed.store.engine import Database, from_us, to_us
 from ketfeed.store.meta import next_version, publish_version, upsert, write_meta
-from ketfeed.store.placing import relist
+from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import ENTRY, HOST_HOLD, LISTING, POLL, SOURCE, SOURCE_NAME, STATE
 
 DAY = timedelta(days=1)
@@ -37,6 +37,7 @@ class Sources:
             number = max((row.number for row in before.values()), default=0)
             names = dict(connection.execute(select(SOURCE_NAME.c.id, SOURCE_NAME.c.source)).all())
             unlike: list[int] = []  # sources whose entries may be public now or not any more
+            renamed: list[int] = []  # sources whose entries show something else about them
             changed = False
             for position, source in enumerate(catalog.sources):
                 row = before.get(source.id)
@@ -63,6 +64,10 @@ class Sources:
                     continue
                 changed = True
                 connection.execute(update(SOURCE).where(SOURCE.c.number == row.number).values(values))
+                shown = ("title", "homepage", "publish", "licence", "language")
+                now_said = source_from(row.definition)
+                if any(getattr(now_said, name) != getattr(source, name) for name in shown):
+                    renamed.append(row.number)
                 public = ("active", "relevance", "priority")
                 if any(getattr(row, name) != values[name] for name in public):
                     unlike.append(row.number)
@@ -80,6 +85,8 @@ class Sources:
             if changed:
                 version = next_version(connection)
                 feeds = self._relist(connection, [*unlike, *left], version)
+                for number in renamed:
+                    feeds.update(self._feeds_of(connection, number))
                 publish_version(connection, version, feeds, to_us(now))
         return changed
 
@@ -228,19 +235,21 @@ class Sources:
             version = next_version(connection)
             feeds = self._feeds_of(connection, row.number)
             if active and not row.active:
-                feeds |= self._relist(connection, [row.number], version)
+                feeds.update(self._relist(connection, [row.number], version))
             publish_version(connection, version, feeds, to_us(now))
 
-    def _relist(self, connection: Connection, numbers: Collection[int], version: int) -> set[str]:
+    def _relist(self, connection: Connection, numbers: Collection[int], version: int) -> Changed:
         """Place every story of some sources anew."""
-        feeds: set[str] = set()
+        feeds = Changed()
         for number in numbers:
             stories = connection.execute(select(ENTRY.c.story).where(ENTRY.c.source == number).distinct())
-            feeds |= relist(connection, set(stories.scalars()), version)
+            feeds.update(relist(connection, set(stories.scalars()), version))
         return feeds
 
-    def _feeds_of(self, connection: Connection, number: int) -> set[str]:
-        return set(connection.execute(select(LISTING.c.feed).where(LISTING.c.source == number).distinct()).scalars())
+    def _feeds_of(self, connection: Connection, number: int) -> Changed:
+        """The feeds that show an entry of a source."""
+        question = select(LISTING.c.feed).where(LISTING.c.source == number).distinct()
+        return Changed(dict.fromkeys(connection.execute(question).scalars(), 0))
 
     # ------------------------------------------------------------ hosts
 

@@ -27,6 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "feed_version",
         sa.Column("feed", sa.String(), nullable=False),
+        sa.Column("places", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("feed"),
