@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -37,14 +38,29 @@ TITLES = {"first": "first poll", "304": "all 304", "same": "all unchanged 200", 
 ENTRIES = 30
 START = datetime(2026, 7, 1, tzinfo=UTC)
 
-SENTENCES = (
-    "A single infusion of ketamine eased depression within hours in a small trial.",
-    "The agency approved esketamine nasal spray for adults whose depression did not respond to two treatments.",
-    "Chronic pain patients reported fewer flares after low-dose infusions, the clinic said.",
-    "Veterans with PTSD were followed for six months after the last session.",
-    "The market for outdoor furniture grew again in the second quarter.",
-    "A new stadium will open in spring, the mayor told reporters on Monday.",
-)
+DRUGS = ("Ketamine", "Esketamine nasal spray", "Low-dose ketamine", "Spravato", "Intranasal esketamine", "IV ketamine")
+FOR = (
+    "treatment-resistant depression", "chronic pain", "PTSD", "suicidal thoughts", "OCD", "anxiety", "addiction",
+    "bipolar depression", "migraine", "postpartum depression", "fibromyalgia", "depression in teenagers", "veterans",
+)  # fmt: skip
+NEWS = (
+    "trial ends early", "shows lasting benefit", "fails against placebo", "wins approval in Canada", "gets a price cut",
+    "is tested at home", "under review by insurers", "compared with ECT", "clinic closes after complaints",
+    "explained by a psychiatrist", "raises bladder concerns", "dosing studied in rats", "enters phase 3", "recalled",
+)  # fmt: skip
+"""One entry in ten is about the matter; the others are the rest of the world's news."""
+
+SYLLABLES = tuple(start + end for start in "bdfgklmnprstvz" for end in "aeio")
+
+
+def _phrases(seed: int, count: int, words: int) -> list[str]:
+    """``count`` phrases of ``words`` made-up words, the same in every run."""
+    dice = random.Random(seed)  # noqa: S311  # test data
+    lexicon = ["".join(dice.choices(SYLLABLES, k=dice.choice((1, 2, 2, 3)))) for _ in range(3000)]
+    return [" ".join(dice.choices(lexicon, k=words)) for _ in range(count)]
+
+
+HEADS, TAILS, BODIES = _phrases(1, 4000, 4), _phrases(2, 4000, 4), _phrases(3, 4000, 15)
 
 
 # ---------------------------------------------------------------- the web
@@ -54,14 +70,17 @@ def render(number: int, edition: int) -> bytes:
     """Feed ``number`` with 30 items and, from edition 1 on, one newer item per edition."""
     items = []
     for item in range(ENTRIES + edition, edition, -1):
-        name = f"{number}-{item}"
-        body = " ".join(SENTENCES[(number + item + step) % len(SENTENCES)] for step in range(4))
-        day, hour = item % 28 + 1, item % 24
+        key = number * 7919 + item * 104_729
+        head, tail = HEADS[key % 4000], TAILS[key // 4000 % 4000]
+        about = ""
+        if key % 10 == 0:
+            about = f"{DRUGS[key // 10 % len(DRUGS)]} for {FOR[key // 60 % len(FOR)]} {NEWS[key // 780 % len(NEWS)]}"
+        body = ". ".join([about, *(BODIES[(key + step * 1237) % 4000] for step in range(4))])
         items.append(
-            f"<item><title>Report {name}: {SENTENCES[(number * 7 + item) % len(SENTENCES)]}</title>"
+            f"<item><title>{head} {about} {tail}</title>"
             f"<link>https://news{number}.example/{item}?utm_source=rss</link>"
-            f'<guid isPermaLink="false">tag:{name}</guid><dc:creator>A. Writer</dc:creator>'
-            f"<category>Health</category><pubDate>Mon, {day:02} Jun 2026 {hour:02}:00:00 GMT</pubDate>"
+            f'<guid isPermaLink="false">tag:{number}-{item}</guid><dc:creator>A. Writer</dc:creator>'
+            f"<category>Health</category><pubDate>Mon, {item % 28 + 1:02} Jun 2026 {item % 24:02}:00:00 GMT</pubDate>"
             f"<description>&lt;p&gt;{body} &lt;a href=&quot;/more/{item}&quot;&gt;More&lt;/a&gt;&lt;/p&gt;"
             "</description></item>"
         )
@@ -216,7 +235,6 @@ def report(subject: str, sources: int, phase: str, seconds: float, cpu: float, p
 async def run_ketfeed(sources: int, port: int, phases: list[str], latency: int, concurrency: int) -> None:
     """ketfeed as its service runs: the same store, client, parser processes and queue."""
     from ketfeed.catalog.load import load_catalog
-
     from ketfeed.model import Catalog, Source
     from ketfeed.run.due import DuePolls
     from ketfeed.run.logs import configure_logs
@@ -252,6 +270,7 @@ async def run_ketfeed(sources: int, port: int, phases: list[str], latency: int, 
                         seconds, cpu = time.perf_counter() - begun, cpu_seconds() - cpu
                     report("ketfeed", sources, phase, seconds, cpu, peak.mib, _outcomes(store))
                     now += timedelta(hours=2)
+                    await asyncio.sleep(settings.host_interval + 0.1)  # the hosts' pause is no part of the next phase
 
 
 def _outcomes(store: Any) -> str:  # noqa: ANN401  # ketfeed's Store, imported late
