@@ -9,7 +9,7 @@ EudraCT 2019-002991-42, EU CT 2023-503421-27-00 → euct:2019-002991-42, euct:20
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote
 
 from ketfeed.model import Entry
@@ -48,7 +48,7 @@ def normal_doi(found: str) -> str:
 
 
 def _in_text(text: str) -> Iterable[str]:
-    """Identifiers in one piece of text or one address. The cheap ``in`` tests come first: most texts hold none."""
+    """Identifiers in some lines of text and addresses. The cheap ``in`` tests come first: most texts hold none."""
     if "10." in text:
         for match in _DOI.finditer(text.replace("%2F", "/").replace("%2f", "/")):
             doi = normal_doi(match.group())
@@ -70,18 +70,17 @@ def _in_text(text: str) -> Iterable[str]:
 
 def identify(entry: Entry, texts: Iterable[str]) -> tuple[str, ...]:
     """Every identifier of an entry, sorted, each once: from its fields, its addresses and ``texts`` (plain text)."""
-    found = set(entry.identifiers)
-    for text in (entry.link or "", entry.raw_id, *texts):
-        if text:
-            found.update(_in_text(text))
-    return tuple(sorted(found)) if found else ()
+    found = set(_in_text("\n".join((entry.link or "", entry.raw_id, *texts))))  # no identifier spans two lines
+    found.update(entry.identifiers)
+    return tuple(sorted(found))
 
 
-def main_identifiers(entry: Entry, identifiers: Iterable[str]) -> tuple[str, ...]:
+def main_identifiers(entry: Entry, identifiers: Sequence[str]) -> tuple[str, ...]:
     """Those that name the entry itself: in its own fields, address or title, not merely cited in its text."""
-    own = set(entry.identifiers)
-    for text in (entry.link or "", entry.raw_id, entry.title):
-        own.update(_in_text(text))
+    if not identifiers:
+        return ()
+    own = set(_in_text("\n".join((entry.link or "", entry.raw_id, entry.title))))
+    own.update(entry.identifiers)
     return tuple(identifier for identifier in identifiers if identifier in own)
 
 

@@ -188,21 +188,14 @@ KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
 """Words and phrases that vote. Headlines speak of "effects of" where papers do; bodies use it for anything."""
 
 
-_OPENINGS: tuple[tuple[re.Pattern[str], EntryKind, float], ...] = (
-    (
-        re.compile(r"(editorial|opinion|commentary|letter|viewpoint|perspective|op-ed|column)\b", re.IGNORECASE),
-        "opinion",
-        3.0,
-    ),
-    (re.compile(r"(review|a review|systematic review|narrative review)\b(?=\s*:| of\b)", re.IGNORECASE), "review", 1.6),
-    (re.compile(r"(watch|video)\b\s*:", re.IGNORECASE), "video", 2.0),
-    (re.compile(r"(podcast|episode|ep)\b\s*[:#\d]|e\d{2,4}\s", re.IGNORECASE), "podcast", 2.0),
-    (
-        re.compile(r"(how to|what is|what are|what you|what to|why you|\d+ (things|ways|tips))\b", re.IGNORECASE),
-        "guide",
-        0.6,
-    ),
+_OPENING_RULES: tuple[tuple[str, EntryKind, float], ...] = (
+    (r"(?:editorial|opinion|commentary|letter|viewpoint|perspective|op-ed|column)\b", "opinion", 3.0),
+    (r"(?:a |systematic |narrative )?review\b(?=\s*:| of\b)", "review", 1.6),
+    (r"(?:watch|video)\b\s*:", "video", 2.0),
+    (r"(?:podcast|episode|ep)\b\s*[:#\d]|e\d{2,4}\s", "podcast", 2.0),
+    (r"(?:how to|what is|what are|what you|what to|why you|\d+ (?:things|ways|tips))\b", "guide", 0.6),
 )
+_OPENING = re.compile("|".join(f"({pattern})" for pattern, _, _ in _OPENING_RULES), re.IGNORECASE)
 """How titles open."""
 
 
@@ -238,26 +231,32 @@ def decide_kind(
         (kind, weight, f"source is {source.kind}") for kind, weight in SOURCE_VOTES.get(source.kind, ())
     ]
     votes += address_votes(entry)
-    votes += [
-        (kind, weight, f"title opens: {found.group(0).strip()}")
-        for pattern, kind, weight in _OPENINGS
-        for found in (pattern.match(entry.title),)
-        if found
-    ]
+    opening = _OPENING.match(entry.title)
+    if opening:
+        _, kind, weight = _OPENING_RULES[(opening.lastindex or 1) - 1]
+        votes.append((kind, weight, f"title opens: {opening.group(0).strip()}"))
     for phrase, in_title in cues:
         kind, weight, title_weight = KIND_CUES[phrase]
         votes.append((kind, title_weight if in_title else weight, f"{'title' if in_title else 'text'}: {phrase}"))
     if any(identifier.startswith(("doi:", "pmid:", "pmcid:")) for identifier in identifiers):
         votes.append(("research", 0.8, "has an identifier of a paper"))
-    totals = dict.fromkeys(ENTRY_KINDS, 0.0)
-    for kind, weight, _ in votes:
-        totals[kind] += weight
-    paper = totals["research"]
-    for special in ("review", "preprint", "trial-record"):  # these are research told in more detail
-        if totals[special] >= 1.2:
-            totals[special] += paper
-    best = max(ENTRY_KINDS, key=lambda kind: totals[kind])
-    if not totals[best]:
+    if not votes:
         return "news", ("nothing says otherwise",)
-    reasons = sorted((vote for vote in votes if vote[0] == best), key=lambda vote: -vote[1])
+    totals: dict[EntryKind, float] = {}
+    for kind, weight, _ in votes:
+        totals[kind] = totals.get(kind, 0.0) + weight
+    paper = totals.get("research", 0.0)
+    for special in _DETAILS:
+        if totals.get(special, 0.0) >= 1.2:
+            totals[special] += paper
+    best = max(totals, key=lambda kind: (totals[kind], -_ORDER[kind])) if len(totals) > 1 else votes[0][0]
+    reasons = [vote for vote in votes if vote[0] == best]
+    if len(reasons) > 1:
+        reasons.sort(key=lambda vote: -vote[1])
     return best, tuple(reason for _, _, reason in reasons[:5])
+
+
+_DETAILS: tuple[EntryKind, ...] = ("review", "preprint", "trial-record")
+"""Research told in more detail: votes for research count for them too."""
+
+_ORDER = {kind: number for number, kind in enumerate(ENTRY_KINDS)}

@@ -25,7 +25,6 @@ from ketfeed.topics.terms import FoldedText, fold
 _TAG = re.compile(
     r"<(?:script|style)\b.*?</(?:script|style)\s*>|<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL | re.IGNORECASE
 )
-_NOT_WORDS = re.compile(r"[./_?=&%#+~:-]+")
 
 MAX_TEXT = 40_000
 """Characters of a content that are read; topics are decided long before."""
@@ -82,7 +81,7 @@ class Tagger:
             return []
         found: list[tuple[CompiledTerm, Place]] = []
         named: tuple[tuple[Field, str], ...] = (
-            ("link", _NOT_WORDS.sub(" ", entry.link.partition("://")[2]) if entry.link else ""),
+            ("link", entry.link or ""),
             ("source", f"{source.title} {source.id}"),
         )
         for field, value in named:

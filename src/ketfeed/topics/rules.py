@@ -8,12 +8,12 @@ RuleSet ─▶ CompiledRules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import regex
 
-from ketfeed.model import Field, RuleSet, Term, TopicRule
+from ketfeed.model import Field, Reason, RuleSet, Term, TopicRule
 from ketfeed.topics.kinds import KIND_CUES
 from ketfeed.topics.terms import Lexicon, fold
 
@@ -87,7 +87,7 @@ class CompiledRules:
     sets: tuple[frozenset[int], ...]  # sets of phrases that terms name as contexts, each once
     labels: Lexicon  # for the address and the source's name: only terms that name these fields
     label_terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number in ``labels``
-    kind_terms: tuple[CompiledTerm, ...]  # terms that name the kind of the entry
+    kind_reasons: dict[str, tuple[tuple[int, Reason], ...]]  # kind → (rule, reason) of terms that name it
     asides: frozenset[int]
     boilerplate: frozenset[int]
     weights: dict[Field, float] = field(default_factory=dict)
@@ -165,6 +165,7 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
             if not named or named - LABEL_FIELDS - {"kind"}:
                 terms[lexicon.numbers[term.text]].append(made)
     labels = Lexicon(labelled)
+    weights: dict[Field, float] = {**FIELD_WEIGHTS, **rules.weights}  # type: ignore[dict-item]  # the loader checked
     return CompiledRules(
         lexicon=lexicon,
         rules=tuple(
@@ -173,13 +174,23 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
         terms=tuple(tuple(found) for found in terms),
         labels=labels,
         label_terms=tuple(tuple(labelled[phrase]) for phrase in labels.phrases),
-        kind_terms=tuple(kind_terms),
+        kind_reasons=_kind_reasons(kind_terms, weights),
         asides=frozenset(lexicon.numbers[phrase] for phrase in rules.asides),
         boilerplate=frozenset(lexicon.numbers[phrase] for phrase in rules.boilerplate),
-        weights={**FIELD_WEIGHTS, **rules.weights},  # type: ignore[dict-item]  # the loader checked the names
+        weights=weights,
         gathers=min((rule.gathers for rule in topics if rule.gathers), default=4),
         sets=sets.all(),
     )
+
+
+def _kind_reasons(
+    terms: Iterable[CompiledTerm], weights: Mapping[Field, float]
+) -> dict[str, tuple[tuple[int, Reason], ...]]:
+    found: dict[str, list[tuple[int, Reason]]] = {}
+    for term in terms:
+        reason = Reason(term.text, "kind", 0, term.text, round(term.weight * weights["kind"], 3))
+        found.setdefault(term.text, []).append((term.rule, reason))
+    return {kind: tuple(reasons) for kind, reasons in found.items()}
 
 
 def _compile_rule(

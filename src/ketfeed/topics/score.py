@@ -116,10 +116,8 @@ def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKin
     found = occurrences(scene, labels)
     lists = _mark_lists(rules, found)
     given: dict[int, list[Reason]] = {}
-    for term in rules.kind_terms:
-        if term.text == kind:
-            reason = Reason(term.text, "kind", 0, kind, round(term.weight * rules.weights["kind"], 3))
-            given.setdefault(term.rule, []).append(reason)
+    for number, reason in rules.kind_reasons.get(kind, ()):
+        given.setdefault(number, []).append(reason)
     if lists:
         for number, rule in enumerate(rules.rules):
             gathered = rule.gathers and _gathered(rule.gathers, lists, texts, rules)
