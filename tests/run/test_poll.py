@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ketfeed.ingest.sandbox import Sandbox
 from tests.run.site import RSS, Answer, Asked, Site, conditional, feed
 
-from ketfeed.model import Catalog, Poll, RuleSet, Source, SourceState
+from ketfeed.ingest.sandbox import Sandbox
+from ketfeed.model import Catalog, PageRule, Poll, RuleSet, Source, SourceState
 from ketfeed.net.client import Client
 from ketfeed.run.poll import Poller
 from ketfeed.run.service import StoreMemory
@@ -461,3 +461,72 @@ def test_one_poll_at_a_time_is_enough_to_look_at_a_new_address(play: Callable[..
         assert at.state().moved_to == new
 
     play(scenario, SETTINGS.model_copy(update={"concurrency": 1}))
+
+
+HTML = (("Content-Type", "text/html; charset=utf-8"),)
+
+
+def listing(*names: str) -> bytes:
+    items = "".join(f'<li><a href="/blog/{name}">{name.title()} and ketamine</a></li>' for name in names)
+    return f"<html><head><title>Blog</title></head><body><ul>{items}</ul></body></html>".encode()
+
+
+def article(day: int) -> bytes:
+    return (
+        "<html><head><title>t</title>"
+        f'<meta property="article:published_time" content="2026-06-{day:02}T10:00:00Z">'
+        '<meta name="description" content="What the trial of ketamine showed.">'
+        "</head><body><article><p>Text.</p></article></body></html>"
+    ).encode()
+
+
+def test_article_pages_are_visited_once_each_and_a_listing_never_erases_their_dates(play: Callable[..., None]) -> None:
+    async def scenario(at: House) -> None:
+        source = at.source("/blog", type="page", page=PageRule(items="li", link="a"))
+        at.site.scripts["/blog"] = always(Answer(listing("one", "two"), headers=HTML))
+        at.site.scripts["/blog/one"] = always(Answer(article(1), headers=HTML))
+        at.site.scripts["/blog/two"] = always(Answer(status=404))
+        (poll,) = await at.poll(source)
+        assert (poll.outcome, poll.new) == ("ok", 2)
+        stored = {one.entry.title: one.entry for one in at.store.search("ketamine")}
+        assert stored["One and ketamine"].published == datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+        assert "trial of ketamine" in stored["One and ketamine"].excerpt
+        assert stored["Two and ketamine"].published is None
+        at.site.scripts["/blog"] = always(Answer(listing("three", "one", "two"), headers=HTML))
+        at.site.scripts["/blog/three"] = always(Answer(article(3), headers=HTML))
+        at.now += timedelta(hours=1)
+        (poll,) = await at.poll(source)
+        assert (poll.outcome, poll.new, poll.updated) == ("ok", 1, 0)
+        visits = [path for path in at.site.paths() if path.startswith("/blog/")]
+        assert sorted(visits) == ["/blog/one", "/blog/three", "/blog/two"]
+        again = {one.entry.title: one.entry for one in at.store.search("ketamine")}
+        assert again["One and ketamine"].published == datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+
+    play(scenario)
+
+
+def test_the_newest_sitemaps_of_an_index_are_read_every_time(play: Callable[..., None]) -> None:
+    def urlset(*names: str) -> bytes:
+        rows = "".join(
+            f"<url><loc>https://news.example/{name}</loc><lastmod>2026-06-01</lastmod></url>" for name in names
+        )
+        return f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</urlset>'.encode()
+
+    async def scenario(at: House) -> None:
+        parts = "".join(f"<sitemap><loc>{at.site.url(f'/part{number}')}</loc></sitemap>" for number in (1, 2, 3))
+        index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{parts}</sitemapindex>'
+        at.site.scripts["/map"] = conditional(index.encode(), '"1"')
+        at.site.scripts["/part1"] = always(Answer(urlset("a", "b")))
+        at.site.scripts["/part2"] = always(Answer(urlset("c")))
+        source = at.source("/map", type="sitemap")
+        (poll,) = await at.poll(source)
+        assert (poll.outcome, poll.new) == ("ok", 3)
+        at.now += timedelta(hours=1)
+        (poll,) = await at.poll(source)
+        assert (poll.outcome, poll.new) == ("not_modified", 0)
+        at.site.scripts["/part3"] = always(Answer(urlset("d")))
+        at.now += timedelta(hours=1)
+        (poll,) = await at.poll(source)
+        assert (poll.outcome, poll.new) == ("ok", 1)
+
+    play(scenario, SETTINGS.model_copy(update={"deadline": 2.0}))

@@ -8,7 +8,7 @@ Pure parts here; run/poll.py fetches, in turn with everything else that goes to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ketfeed.model import Entry, NormalisedFeed, Source, Tagging
@@ -18,7 +18,8 @@ VISITS = 30  # article pages fetched in one poll; a listing has fewer new articl
 
 def is_incomplete(entry: Entry) -> bool:
     """Whether the article's own page could say more."""
-    return entry.link is not None and (entry.published is None or not (entry.summary or entry.content))
+    lacks_something = entry.published is None or not entry.title or not (entry.summary or entry.content)
+    return entry.link is not None and lacks_something
 
 
 def wants_articles(source: Source, feed: NormalisedFeed) -> bool:
@@ -30,6 +31,7 @@ def from_stored(entry: Entry, stored: Entry) -> Entry:
     """The entry with what its article page said earlier, where the listing says nothing."""
     return replace(
         entry,
+        title=entry.title or stored.title,
         published=entry.published or stored.published,
         updated=entry.updated or stored.updated,
         summary=entry.summary or stored.summary,
@@ -45,7 +47,7 @@ def from_stored(entry: Entry, stored: Entry) -> Entry:
     )
 
 
-def to_visit(feed: NormalisedFeed, stored: Mapping[str, Entry]) -> list[Entry]:
+def to_visit(feed: NormalisedFeed, stored: Mapping[str, tuple[Entry, Tagging]]) -> list[Entry]:
     """The entries whose pages are fetched now: new, incomplete, the first of the listing."""
     return [entry for entry in feed.entries if entry.id not in stored and is_incomplete(entry)][:VISITS]
 
@@ -71,8 +73,3 @@ def completed(
             entries.append(entry)
             taggings.append(tagging)
     return replace(feed, entries=tuple(entries), taggings=tuple(taggings) if feed.taggings else ())
-
-
-def links(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """(id, link) of entries that have one."""
-    return [(entry.id, entry.link) for entry in entries if entry.link is not None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ketfeed.ingest.sandbox import Sandbox
-from ketfeed.model import Catalog, Poll, Source, SourceState
+from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import Client
 from ketfeed.run.poll import Poller
 from ketfeed.run.service import user_agent
@@ -55,6 +55,9 @@ class _Forgetful:
     def knows(self, entry_ids: Sequence[str]) -> bool:
         return bool(entry_ids)
 
+    def stored(self, _entry_ids: Sequence[str]) -> dict[str, tuple[Entry, Tagging]]:
+        return {}
+
 
 async def look_at(
     settings: Settings, catalog: Catalog, sources: Sequence[Source], on_done: Callable[[Poll], None]
@@ -63,7 +66,14 @@ async def look_at(
     client = Client(settings, user_agent=user_agent(catalog, settings))
     sandbox = Sandbox(settings, None)
     memory = _Forgetful()
-    poller = Poller(settings=settings, client=client, reader=sandbox, save_polls=memory.save_polls, memory=memory)
+    poller = Poller(
+        settings=settings,
+        client=client,
+        reader=sandbox,
+        save_polls=memory.save_polls,
+        memory=memory,
+        visit_articles=False,
+    )
     try:
         polls = await poller.poll([(one, _unknown(one)) for one in sources], on_done)
         looks = [_look(source, poll, memory.writes.get(source.id)) for source, poll in zip(sources, polls, strict=True)]

@@ -14,7 +14,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,11 +21,11 @@ from typing import Protocol
 import structlog
 
 from ketfeed.errors import HttpFailed, PollError, RateLimited, SelfLoop, StoreError
-from ketfeed.ingest.limits import Document
-from ketfeed.model import Auth, FetchResult, NormalisedFeed, Poll, Source, SourceState, Validators
+from ketfeed.model import Entry, FetchResult, NormalisedFeed, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import outcome_error
-from ketfeed.run import visit
+from ketfeed.run import articles, visit
 from ketfeed.run.clock import utc_now
+from ketfeed.run.follow import Fetcher, Follow, Reader, document_of
 from ketfeed.run.hosts import Hosts, Turns, host_of
 from ketfeed.run.room import ReadingRoom
 from ketfeed.run.visit import Seen, one_line
@@ -40,32 +39,14 @@ SNOOZE = timedelta(minutes=5)  # after a poll that could not even be recorded; t
 NO_CACHE = (("cache-control", "no-cache"),)
 
 
-class Fetcher(Protocol):
-    """What the poller needs of ketfeed.net.client.Client."""
-
-    async def get(
-        self,
-        url: str,
-        *,
-        validators: Validators | None = None,
-        headers: Sequence[tuple[str, str]] = (),
-        auth: Auth | None = None,
-        turn: Callable[[str], AbstractAsyncContextManager[None]] | None = None,
-    ) -> FetchResult: ...
-
-
-class Reader(Protocol):
-    """What the poller needs of ketfeed.ingest.sandbox.Sandbox."""
-
-    async def read(self, document: Document, source: Source, now: datetime) -> NormalisedFeed: ...
-
-
 class Memory(Protocol):
     """What the poller needs of the store beside ``save_polls``; called in the writer's thread."""
 
     def hold(self, host: str, until: datetime) -> object: ...
 
     def knows(self, entry_ids: Sequence[str]) -> bool: ...
+
+    def stored(self, entry_ids: Sequence[str]) -> dict[str, tuple[Entry, Tagging]]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +75,7 @@ class Poller:
     """Runs polls within the limits of the settings; between ``start`` and ``stop``.
 
     clock and dice are passed in by tests. base_url: the public address of this site, to recognise its own feeds.
+    visit_articles: fetch the pages of new entries that lack a date or summary (pages and sitemaps only).
     on_stored: told of every stored poll: the state before, what was written, its counts (notices hang here).
     """
 
@@ -109,6 +91,7 @@ class Poller:
         base_url: str | None = None,
         clock: Callable[[], datetime] = utc_now,
         dice: Callable[[], float] = random.random,
+        visit_articles: bool = True,
         on_stored: Callable[[SourceState, PollWrite, PollCounts], None] | None = None,
     ) -> None:
         self.writer = Writer(save_polls)
@@ -119,6 +102,7 @@ class Poller:
         self._memory = memory
         self._clock = clock
         self._dice = dice
+        self._visit_articles = visit_articles
         self._on_stored = on_stored
         self._hosts: Hosts[Job] = Hosts(
             connections=settings.host_connections, interval=settings.host_interval, holds=holds
@@ -242,8 +226,7 @@ class Poller:
             finally:
                 if fetched.in_room:
                     self._room.leave(len(fetched.result.body))
-            if seen.moved_to is None and seen.feed is not None and seen.feed.info.new_feed_url:
-                seen = replace(seen, moved_to=await self._announced(source, state, seen.feed, now))
+            seen = await self._follow_up(source, state, seen)
         except Exception as error:  # noqa: BLE001  # whatever it is becomes one word of the closed list
             seen = self._failed(source, error, fetched, now)
         return await self._store(source, state, seen, time.perf_counter() - begun)
@@ -314,7 +297,7 @@ class Poller:
             return Seen(
                 now=now, outcome="not_modified", result=result, full=full, body_hash=body_hash, moved_to=moved_to
             )
-        feed = await self._read(source, result, now)
+        feed = await self._reader.read(document_of(result), source, now)
         if visit.is_own_output(feed.info, self.base_url):
             raise SelfLoop("The document is a feed made by ketfeed: following it would merge our output into itself")
         same = bool(feed.entries_hash) and feed.entries_hash == state.entries_hash
@@ -330,10 +313,6 @@ class Poller:
             moved_to=moved_to,
         )
 
-    async def _read(self, source: Source, result: FetchResult, now: datetime) -> NormalisedFeed:
-        document = Document(body=result.body, content_type=result.header("content-type"), url=result.final_url)
-        return await self._reader.read(document, source, now)
-
     async def _has_known_entries(self, state: SourceState, feed: NormalisedFeed) -> bool:
         """Whether a document at a new address has entries we know (a parked domain has none)."""
         if state.entries == 0:
@@ -341,22 +320,23 @@ class Poller:
         ids = [entry.id for entry in feed.entries]
         return await self.writer.run(lambda: self._memory.knows(ids))
 
-    async def _announced(self, source: Source, state: SourceState, feed: NormalisedFeed, now: datetime) -> str | None:
-        """The feed's own new address (itunes:new-feed-url) if it answers with the same feed; looked at once a day."""
-        target = feed.info.new_feed_url
-        if target is None or target == source.url:
-            return None
-        if target == state.moved_to and not visit.is_another_day(state, now):
-            return target
-        try:
-            async with self._slots:
-                result = await self._client.get(target, turn=Turns(self._hosts, None, self._refuse_held))
-                if outcome_error(result) is not None or result.status == 304:
-                    return None
-                other = await self._read(source, result, now)
-        except PollError:
-            return None
-        return target if {entry.raw_id for entry in other.entries} & {entry.raw_id for entry in feed.entries} else None
+    async def _follow_up(self, source: Source, state: SourceState, seen: Seen) -> Seen:
+        """Ask for what the document makes us ask for."""
+        if seen.feed is None or not (seen.feed.more or seen.feed.info.new_feed_url or source.type != "feed"):
+            return seen
+        follow = Follow(
+            self._client,
+            self._reader,
+            slots=self._slots,
+            turn=lambda: Turns(self._hosts, None, self._refuse_held),
+        )
+        seen = await follow.parts(source, state, seen)
+        seen = await follow.announced(source, state, seen)
+        if self._visit_articles and seen.outcome == "ok" and seen.feed and articles.wants_articles(source, seen.feed):
+            ids = [entry.id for entry in seen.feed.entries if articles.is_incomplete(entry)]
+            stored = await self.writer.run(lambda: self._memory.stored(ids))
+            seen = await follow.articles(source, seen, stored)
+        return seen
 
     def _failed(self, source: Source, error: Exception, fetched: Fetched | None, now: datetime) -> Seen:
         """Name a failure with a word of the closed list and a sentence."""

@@ -24,7 +24,7 @@ import uvicorn
 from ketfeed import __version__
 from ketfeed.errors import UsageError
 from ketfeed.ingest.sandbox import Sandbox
-from ketfeed.model import Catalog, Poll, Source, SourceState
+from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import Client
 from ketfeed.publish.feeds import Publisher
 from ketfeed.publish.push import Push
@@ -157,6 +157,10 @@ class StoreMemory:
 
     def hold(self, host: str, until: datetime) -> None:
         self.store.sources.hold(host, until)
+
+    def stored(self, entry_ids: Sequence[str]) -> dict[str, tuple[Entry, Tagging]]:
+        found = [self.store.entries.find(entry_id) for entry_id in entry_ids]
+        return {one.entry.id: (one.entry, one.rule_tagging) for one in found if one is not None}
 
     def knows(self, entry_ids: Sequence[str]) -> bool:
         return any(self.store.entries.find(entry_id) is not None for entry_id in entry_ids[:20])

@@ -103,6 +103,7 @@ class Seen:
     full: bool = False
     feed: NormalisedFeed | None = None  # None: not read
     body_hash: str | None = None  # of the body read or recognised
+    keep_validators: bool = True  # False: the document does not tell whether what hangs on it has changed
     moved_to: str | None = None  # where the source says it has moved for good, proven to be the same feed
     held_until: datetime | None = None  # no request was made: the host asked to be left alone
 
@@ -185,7 +186,7 @@ def _learn(state: SourceState, seen: Seen) -> dict[str, object]:
     assert result is not None  # noqa: S101  # a good poll has a reply
     changes: dict[str, object] = {}
     if result.status != 304:
-        changes["validators"] = validators_of(result)
+        changes["validators"] = validators_of(result) if seen.keep_validators else None
         changes["body_hash"] = seen.body_hash
     elif renewed := _renewed(state.validators, result):
         changes["validators"] = renewed
