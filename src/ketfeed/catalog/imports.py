@@ -108,6 +108,7 @@ def _fields(
     if isinstance(given.get("homepage"), str):
         fields["homepage"] = clean_address(str(given.pop("homepage")))
     fields[candidate.type] = {**address, "url": url} if isinstance(address, Mapping) else url
+    fields["topics"] = []  # said on purpose: the rules decide alone
     fields.update({key: value for key, value in given.items() if value is not None})
     return fields, notes
 
