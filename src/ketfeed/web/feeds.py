@@ -34,12 +34,11 @@ STALE = 3_600  # seconds more while it asks again
 STALE_IF_ERROR = 86_400  # seconds more while we are away
 
 CACHE_CONTROL = f"public, max-age={MAX_AGE}, stale-while-revalidate={STALE}, stale-if-error={STALE_IF_ERROR}"
-CORS = (("access-control-allow-origin", "*"), ("access-control-expose-headers", "ETag, Last-Modified, Link"))
+CORS = (("access-control-allow-origin", "*"), ("access-control-expose-headers", "ETag, Link"))
 FEED_HEADERS = (
     ("cache-control", CACHE_CONTROL),
     *CORS,
     ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
     ("content-security-policy", "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'"),
 )
 OPML_TYPE = "text/x-opml; charset=utf-8"

@@ -13,6 +13,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _SUFFIXES = {"br": "-br", "gzip": "-gz"}
+_OF_A_304 = frozenset({"etag", "vary", "cache-control", "last-modified", "access-control-allow-origin"})
+"""RFC 9110 section 15.4.5: what a cache must update; everything else it has kept. Each header costs a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def prepare(
         shared = [("etag", f'"{tag}{_SUFFIXES.get(coding, "")}"'), ("vary", vary), *headers]
         if last_modified is not None:
             shared.append(("last-modified", http_date(last_modified)))
-        unchanged[coding] = _bytes(shared)
+        unchanged[coding] = _bytes([one for one in shared if one[0] in _OF_A_304])
         shared.append(("content-length", str(len(body))))
         if coding:
             shared.append(("content-encoding", coding))
