@@ -117,7 +117,7 @@ KIND_CUES: Mapping[str, tuple[EntryKind, float, float]] = {
         "electrophysiolog*|statistically significant|odds ratio|confidence interval|hazard ratio|"
         "background methods|methods results|study protocol|original article|journal paper|paper in"
     )),
-    **_cues("research", 0.2, 0.9, (
+    **_cues("research", 0.2, 0.6, (
         "effect of|effects of|efficacy|versus|vs|associated with|association between|modulat*|mechanism*|"
         "role of"
     )),
