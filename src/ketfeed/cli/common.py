@@ -41,12 +41,14 @@ def settings_from(ctx: typer.Context, **overrides: object) -> Settings:
 
 
 def load_catalog_or_exit(settings: Settings) -> Catalog:
-    """The checked catalog; warnings go to standard error, errors end the command with exit code 2."""
+    """The checked catalog; warnings are counted on standard error, errors end the command with exit code 2."""
     loaded = load_catalog(settings.config)
     if loaded.catalog is None:
         raise CatalogError([complaint for complaint in loaded.complaints if complaint.severity == "error"])
-    for complaint in loaded.complaints:
-        err.print(f"[yellow]warning[/] {_safe(str(complaint))}", highlight=False, soft_wrap=True)
+    if loaded.complaints:
+        count = len(loaded.complaints)
+        said = f"{count} warnings" if count > 1 else "1 warning"
+        err.print(f"[yellow]{said}[/] about the configuration: ketfeed check shows them", highlight=False)
     return loaded.catalog
 
 
@@ -104,10 +106,3 @@ def _plain(value: object) -> Any:  # noqa: ANN401  # whatever json can write
     if isinstance(value, PurePath):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _safe(text: str) -> str:
-    """Text of a file for rich: square brackets are not markup."""
-    from rich.markup import escape
-
-    return escape(text)
