@@ -46,6 +46,7 @@ def test_opening_again_keeps_everything(tmp_path: Path) -> None:
         assert store.version() == version
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_sqlite_is_durable_and_lets_readers_through(store: Store) -> None:
     with store._database.read() as connection:
         for pragma, value in (
@@ -98,6 +99,7 @@ def test_a_folder_that_may_not_be_written_is_refused_with_a_sentence(tmp_path: P
         Store.open(f"sqlite:///{folder / 'k.db'}")
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_a_database_locked_by_another_program_says_so(store: Store) -> None:
     other = Database(str(store._database.url))
     with store._database.write(), other.read() as second:
@@ -138,6 +140,7 @@ def test_a_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
         store.lock("service")
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_a_backup_is_a_whole_store(store: Store, tmp_path: Path) -> None:
     save(store, write([entry(1)]))
     copy = tmp_path / "backups" / "copy.db"
@@ -150,3 +153,18 @@ def test_a_backup_is_a_whole_store(store: Store, tmp_path: Path) -> None:
         assert len(other.search("title")) == 2
     with pytest.raises(StoreError, match="cannot be written"):
         store.backup(tmp_path / "backups" / "copy.db" / "below.db")
+
+
+def test_services_on_postgresql_are_one_per_role(postgresql: Store) -> None:
+    with Store.open(str(postgresql._database.url)) as other:
+        held = postgresql.lock("poller")
+        with pytest.raises(StoreError, match="Another poller"):
+            other.lock("poller")
+        other.lock("web")
+        held.release()
+        other.lock("poller")
+
+
+def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="The database refused"):
+        Store.open(f"postgresql+psycopg://ketfeed@/ketfeed?host={tmp_path}")

@@ -195,6 +195,7 @@ def test_a_poll_of_a_source_the_store_does_not_know_says_so(store: Store) -> Non
     assert counts.error == "'ghost' is not in the store: it left the file"
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_a_database_that_refuses_is_a_storage_failure_and_stores_nothing(store: Store) -> None:
     database = Database(str(store._database.url))
     with database.write() as connection:
@@ -210,6 +211,7 @@ def test_a_database_that_refuses_is_a_storage_failure_and_stores_nothing(store: 
     assert state.validators is None
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_a_full_disk_is_a_storage_failure_and_the_next_poll_works(store: Store) -> None:
     save(store, write([entry(1)]))
     with store._database.read() as connection:

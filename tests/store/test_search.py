@@ -74,6 +74,7 @@ def test_whatever_is_typed_is_a_question_sqlite_understands(text: str) -> None:
         connection.close()
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_the_index_holds_exactly_what_is_stored(filled: Store) -> None:
     save(filled, write([entry(1, title="Rewritten"), entry(5)], at=NOW))
     with filled._database.write() as connection:

@@ -104,6 +104,7 @@ def test_only_feeds_that_changed_get_a_new_version(filled: Store) -> None:
     assert filled.entries.feed_version(FeedQuery(topics=("pain", "ptsd"))) is None
 
 
+@pytest.mark.usefixtures("sqlite_only")
 @pytest.mark.parametrize("feed", ["all", "t:ptsd"])
 def test_a_feed_is_read_from_one_index_without_sorting(store: Store, feed: str) -> None:
     with store._database.read() as connection:
@@ -115,6 +116,7 @@ def test_a_feed_is_read_from_one_index_without_sorting(store: Store, feed: str) 
     assert "TEMP B-TREE" not in said
 
 
+@pytest.mark.usefixtures("sqlite_only")
 def test_due_sources_are_found_by_index(store: Store) -> None:
     with store._database.read() as connection:
         rows = connection.exec_driver_sql(

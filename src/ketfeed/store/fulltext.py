@@ -144,7 +144,23 @@ _WALKED_PUBLIC = (
     "ORDER BY l.sort_at DESC, l.entry DESC LIMIT ?"
 )
 
-_DOCUMENT = "to_tsvector('simple', title || ' ' || names || ' ' || summary_text || ' ' || text)"
+ACCENTED = (
+    "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöùúûüýÿĀāĂăĄąĆćĈĉĊċČčĎďĒēĔĕĖėĘęĚěĜ"
+    "ĝĞğĠġĢģĤĥĨĩĪīĬĭĮįİĴĵĶķĹĺĻļĽľŃńŅņŇňŌōŎŏŐőŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŲųŴŵŶŷŸŹźŻżŽ"
+    "ž"
+)
+PLAIN = (
+    "AAAAAACEEEEIIIINOOOOOUUUUYaaaaaaceeeeiiiinooooouuuuyyAaAaAaCcCcCcCcDdEeEeEeEeEeG"
+    "gGgGgGgHhIiIiIiIiIJjKkLlLlLlNnNnNnOoOoOoRrRrRrSsSsSsSsTtTtUuUuUuUuUuUuWwYyYZzZzZ"
+    "z"
+)
+_FOLD = str.maketrans(ACCENTED, PLAIN)
+_DOCUMENT = (
+    f"to_tsvector('simple', translate(title || ' ' || names || ' ' || summary_text || ' ' || text, "
+    f"'{ACCENTED}', '{PLAIN}'))"
+)
+"""What PostgreSQL indexes: as FTS5 does here, without accents. Word for word the expression of the migration."""
+
 _POSTGRESQL = f"{_DOCUMENT} @@ to_tsquery('simple', :words)"
 
 
@@ -152,7 +168,7 @@ def websearch(words: Words) -> str:
     """The PostgreSQL query of a question; words hold letters and digits only, so that none is an operator."""
 
     def one(part: tuple[str, bool]) -> str:
-        joined = " <-> ".join(part[0].split())
+        joined = " <-> ".join(part[0].translate(_FOLD).split())
         return f"({joined}:*)" if part[1] else f"({joined})"
 
     return " & ".join([*map(one, words.said), *(f"!{one(part)}" for part in words.without)])

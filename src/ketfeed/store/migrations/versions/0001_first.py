@@ -10,6 +10,16 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+ACCENTED = (
+    "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöùúûüýÿĀāĂăĄąĆćĈĉĊċČčĎďĒēĔĕĖėĘęĚěĜ"
+    "ĝĞğĠġĢģĤĥĨĩĪīĬĭĮįİĴĵĶķĹĺĻļĽľŃńŅņŇňŌōŎŏŐőŔŕŖŗŘřŚśŜŝŞşŠšŢţŤťŨũŪūŬŭŮůŰűŲųŴŵŶŷŸŹźŻżŽ"
+    "ž"
+)
+PLAIN = (
+    "AAAAAACEEEEIIIINOOOOOUUUUYaaaaaaceeeeiiiinooooouuuuyyAaAaAaCcCcCcCcDdEeEeEeEeEeG"
+    "gGgGgGgHhIiIiIiIiIJjKkLlLlLlNnNnNnOoOoOoRrRrRrSsSsSsSsTtTtUuUuUuUuUuUuWwYyYZzZzZ"
+    "z"
+)
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -253,7 +263,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("entry"),
     )
-    if op.get_bind().dialect.name == "sqlite":
+    if op.get_context().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE entry_fts USING fts5(title, names, summary_text, text, content='entry', "
             "content_rowid='number', columnsize=0, tokenize='unicode61 remove_diacritics 2')"
@@ -261,7 +271,8 @@ def upgrade() -> None:
     else:
         op.execute(
             "CREATE INDEX entry_fts ON entry USING gin (to_tsvector('simple', "
-            "title || ' ' || names || ' ' || summary_text || ' ' || text))"
+            "translate(title || ' ' || names || ' ' || summary_text || ' ' || text, "
+            f"'{ACCENTED}', '{PLAIN}')))"
         )
 
 
