@@ -66,11 +66,12 @@ EVENTS = (
     "linked to side effects", "reviewed by experts", "banned in a country", "tested in mice",
 )  # fmt: skip
 PLACES = ("Boise", "Tulsa", "Oslo", "Lyon", "Turin", "Gdansk", "Leeds", "Perth", "Austin", "Quebec", "Kyoto", "Porto")
-FILLER = (
+FILLER = re.split(
+    " ",
     "the people of that region said on Monday that more time was needed before any decision about money could be made "
     "because the council had not met since spring and nobody knew which rules would hold after the summer break while "
-    "trains were late and the weather stayed mild across most of the coast where ships waited for a free berth"
-).split()
+    "trains were late and the weather stayed mild across most of the coast where ships waited for a free berth",
+)
 
 
 def made_entry(random_: random.Random, number: int, source: str, at: datetime) -> Entry:

@@ -23,7 +23,7 @@ _PMID = re.compile(
 _PMCID = re.compile(r"\bPMC\s?(\d{4,9})\b", re.IGNORECASE)
 _NCT = re.compile(r"\bNCT[\s-]?(\d{8})\b", re.IGNORECASE)
 _EUCT = re.compile(r"\b(20\d\d-\d{6}-\d\d(?:-\d\d)?)\b")
-_EUCT_WORDS = ("eudract", "euct", "eu ct", "ctis", "euclinicaltrials", "clinicaltrialsregister")
+_EUCT_WORD = re.compile(r"\beu ?ct\b|\bctis\b")
 """Without one of these, a number of this form is something else (a date and a phone number)."""
 
 _ISRCTN = re.compile(r"\bISRCTN\s?(\d{6,8})\b", re.IGNORECASE)
@@ -64,7 +64,7 @@ def _in_text(text: str) -> Iterable[str]:
         yield from (f"nct:NCT{match.group(1)}" for match in _NCT.finditer(text))
     if "isrctn" in lowered:
         yield from (f"isrctn:ISRCTN{match.group(1)}" for match in _ISRCTN.finditer(text))
-    if any(word in lowered for word in _EUCT_WORDS):
+    if "eudract" in lowered or "clinicaltrials" in lowered or ("ct" in lowered and _EUCT_WORD.search(lowered)):
         yield from (f"euct:{match.group(1)}" for match in _EUCT.finditer(text))
 
 

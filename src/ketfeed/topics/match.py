@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 
-from ketfeed.model import Entry, Field, Reason, RuleSet, Source, Tagging, TopicMatch
+from ketfeed.model import Entry, Field, Reason, RuleSet, Source, Tagging, TopicMatch, TopicRule
 from ketfeed.topics.facts import facts
 from ketfeed.topics.identify import identify
 from ketfeed.topics.kinds import KIND_CUES, decide_kind
 from ketfeed.topics.places import Hits, Place, Scene, Text
 from ketfeed.topics.relevance import judge
-from ketfeed.topics.rules import CompiledRules, CompiledTerm, compile_rules, rule_phrases
+from ketfeed.topics.rules import THRESHOLD, CompiledRules, CompiledTerm, compile_rules, rule_phrases
 from ketfeed.topics.score import MAX_REASONS, score
 from ketfeed.topics.terms import FoldedText, fold
 
@@ -50,6 +51,7 @@ class Tagger:
         self._compiled: CompiledRules = compile_rules(rules)
         numbers = self._compiled.lexicon.numbers
         self._kind_cues = {numbers[phrase]: phrase for phrase in KIND_CUES}
+        self._sources: dict[tuple[str, str], tuple[Text, Sequence[tuple[int, int, int]]]] = {}
         ruled = rule_phrases(rules)
         self._only_kind = {number for phrase, number in numbers.items() if phrase not in ruled}
         self._vocabulary = "|".join(f" {fold(phrase)} " for phrase in ruled)
@@ -80,23 +82,29 @@ class Tagger:
         if not labels.phrases:
             return []
         found: list[tuple[CompiledTerm, Place]] = []
-        named: tuple[tuple[Field, str], ...] = (
-            ("link", entry.link or ""),
-            ("source", f"{source.title} {source.id}"),
-        )
-        for field, value in named:
-            text = Text(field, FoldedText(value))
-            hits = labels.find(text.folded.text)
+        for text, hits in (self._label("link", entry.link or ""), self._source_label(source)):
             if hits:
                 number = len(texts)
                 texts.append(text)
                 for pattern, start, end in hits:
                     for phrase in labels.owners[pattern]:
                         terms = self._compiled.label_terms[phrase]
-                        found += [
-                            (term, (number, start, end)) for term in terms if term.fields and field in term.fields
-                        ]
+                        found += [(term, (number, start, end)) for term in terms if text.field in (term.fields or ())]
         return found
+
+    def _label(self, field: Field, value: str) -> tuple[Text, Sequence[tuple[int, int, int]]]:
+        text = Text(field, FoldedText(value))
+        return text, self._compiled.labels.find(text.folded.text)
+
+    def _source_label(self, source: Source) -> tuple[Text, Sequence[tuple[int, int, int]]]:
+        """The source's name as a text, and what stands in it; worked out once per source."""
+        key = (source.title, source.id)
+        made = self._sources.get(key)
+        if made is None:
+            if len(self._sources) > 5000:
+                self._sources.clear()
+            made = self._sources[key] = self._label("source", f"{source.title} {source.id}")
+        return made
 
     def tag(self, entry: Entry, source: Source) -> Tagging:
         """Everything the rules say of an entry of a source."""
@@ -113,17 +121,11 @@ class Tagger:
         language = (entry.language or source.language or "").partition("-")[0].lower()
         labels = self._labels(entry, source, texts)
         scored = score(Scene(self._compiled, texts, hits, language), labels, kind)
-        matches = []
-        for topic in self.rules.topics:
-            match = scored.get(topic.id)
-            if topic.id in source.topics:
-                given = Reason(topic.id, "source", 0, source.title or source.id, self._threshold(topic.threshold))
-                old = match.reasons if match else ()
-                match = TopicMatch(
-                    topic.id, (given, *old)[:MAX_REASONS], (match.score if match else 0.0) + given.weight
-                )
-            if match:
-                matches.append(match)
+        matches = [
+            self._with_default(topic, scored.get(topic.id), source) if topic.id in source.topics else scored[topic.id]
+            for topic in self.rules.topics
+            if topic.id in scored or topic.id in source.topics
+        ]
         relevant, relevance_reasons = judge(self.rules.relevance, scored.get(self.rules.relevance.id))
         about_research = kind in ("research", "preprint", "trial-record", "review") or "research" in scored
         return Tagging(
@@ -139,6 +141,14 @@ class Tagger:
                 about_research=about_research,
             ),
         )
+
+    def _with_default(self, topic: TopicRule, match: TopicMatch | None, source: Source) -> TopicMatch:
+        """A match with the reason that the source is about the topic."""
+        weight = topic.threshold or self.rules.threshold or THRESHOLD
+        given = Reason(topic.id, "source", 0, source.title or source.id, weight)
+        if match is None:
+            return TopicMatch(topic.id, (given,), weight)
+        return TopicMatch(topic.id, (given, *match.reasons)[:MAX_REASONS], match.score + weight)
 
     def phrases_in(self, entry: Entry) -> set[int]:
         """Numbers of every phrase of the rules that stands in an entry, whether it counts or not."""
@@ -159,9 +169,6 @@ class Tagger:
         lexicon = self._compiled.lexicon
         inside = {owner for pattern, _, _ in lexicon.find(f" {phrase} ") for owner in lexicon.owners[pattern]}
         return f" {phrase} " in self._vocabulary or not inside <= self._only_kind
-
-    def _threshold(self, own: float | None) -> float:
-        return own or self.rules.threshold or 1.0
 
     def _find(self, texts: list[Text]) -> Hits:
         """Phrase number → places (text number, start, end)."""

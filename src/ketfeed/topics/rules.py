@@ -71,10 +71,8 @@ class CompiledRule:
     gathers: int | None
     expressions: tuple[CompiledTerm, ...]  # its regular expressions
 
-    @property
-    def doubts(self) -> bool:
-        """Whether an expression could argue against a match that phrases made."""
-        return any(term.weight < 0 for term in self.expressions)
+    doubts: bool  # an expression could argue against a match that phrases made
+    alone: bool  # an expression could make a match without any phrase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +86,7 @@ class CompiledRules:
     labels: Lexicon  # for the address and the source's name: only terms that name these fields
     label_terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number in ``labels``
     kind_reasons: dict[str, tuple[tuple[int, Reason], ...]]  # kind → (rule, reason) of terms that name it
+    alone: frozenset[int]  # rules that an expression alone can match
     asides: frozenset[int]
     boilerplate: frozenset[int]
     weights: dict[Field, float] = field(default_factory=dict)
@@ -166,11 +165,13 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
                 terms[lexicon.numbers[term.text]].append(made)
     labels = Lexicon(labelled)
     weights: dict[Field, float] = {**FIELD_WEIGHTS, **rules.weights}  # type: ignore[dict-item]  # the loader checked
+    compiled = tuple(
+        _compile_rule(rule, default, lexicon, sets, made) for rule, made in zip(topics, expressions, strict=True)
+    )
     return CompiledRules(
         lexicon=lexicon,
-        rules=tuple(
-            _compile_rule(rule, default, lexicon, sets, made) for rule, made in zip(topics, expressions, strict=True)
-        ),
+        rules=compiled,
+        alone=frozenset(number for number, rule in enumerate(compiled) if rule.alone),
         terms=tuple(tuple(found) for found in terms),
         labels=labels,
         label_terms=tuple(tuple(labelled[phrase]) for phrase in labels.phrases),
@@ -204,6 +205,8 @@ def _compile_rule(
         indication=rule.indication,
         gathers=rule.gathers,
         expressions=tuple(expressions),
+        doubts=any(term.weight < 0 for term in expressions),
+        alone=any(term.weight >= (rule.threshold or threshold) for term in expressions),
     )
 
 

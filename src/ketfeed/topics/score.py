@@ -111,7 +111,10 @@ def _reason(one: Occurrence, texts: list[Text]) -> Reason:
 
 
 def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKind) -> Mapping[str, TopicMatch]:
-    """Topic id → match, for every rule that reaches its threshold (relevance included, by its own id)."""
+    """Topic id → match, for every rule that reaches its threshold (relevance included, by its own id).
+
+    A regular expression lighter than its topic's threshold is only tried beside a phrase of the topic.
+    """
     rules, texts, hits, present = scene.rules, scene.texts, scene.hits, scene.present
     found = occurrences(scene, labels)
     lists = _mark_lists(rules, found)
@@ -126,11 +129,10 @@ def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKin
     asides = [place for phrase in rules.asides & present for place in hits[phrase]]
     endings = [place for phrase in rules.boilerplate & present for place in hits[phrase]]
     matches: dict[str, TopicMatch] = {}
-    for number, rule in enumerate(rules.rules):
+    for number in sorted(found.keys() | given.keys() | rules.alone):
+        rule = rules.rules[number]
         made = found.get(number, [])
         extra = given.get(number, [])
-        if not made and not extra and not rule.expressions:
-            continue
         total = sum(reason.weight for reason in extra)
         if made:
             total += _weigh(scene, rule, made, asides, endings)
