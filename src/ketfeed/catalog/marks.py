@@ -7,7 +7,8 @@ that every duplicate key is seen, not only the first, and a complaint can name t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,15 +160,53 @@ def _syntax(error: YAMLError, text: str, marked: Marked) -> None:
     problem = str(error.problem or "not YAML")
     context = str(error.context or "")
     mark = error.problem_mark or error.context_mark
-    if error.context_mark is not None and ("quoted scalar" in context or "flow" in context):
+    if error.context_mark is not None and any(part in context for part in ("quoted scalar", "flow", "simple key")):
         mark = error.context_mark  # where the quote or bracket was opened: that line wants mending
     line = (mark.line if mark is not None else 0) + 1
     column = (mark.column if mark is not None else 0) + 1
     lines = text.splitlines()
+    opened = _open_bracket(text) if "flow" in context or "flow" in problem else None
+    if opened is not None:
+        line, column, bracket = opened
+        context = "flow sequence" if bracket == "[" else "flow mapping"
+    elif "mapping values are not allowed" in problem:
+        colonless = _line_without_colon(lines, line)
+        if colonless is not None:
+            line, column, problem = colonless, 1, "could not find expected ':'"
     line = min(line, max(len(lines), 1))
     shown = lines[line - 1] if lines else ""
     problem, advice = _explain(problem, context, shown)
     _at(marked, line, column, problem, advice)
+
+
+def _open_bracket(text: str) -> tuple[int, int, str] | None:
+    """Line, column and kind of the innermost bracket that is open where the text stops being YAML."""
+    stack: list[tuple[int, int, str]] = []
+    with suppress(YAMLError):
+        for token in YAML(typ="rt", pure=True).scan(text):
+            if token.id in ("[", "{"):
+                stack.append((token.start_mark.line + 1, token.start_mark.column + 1, token.id))
+            elif token.id in ("]", "}") and stack:
+                stack.pop()
+    return stack[-1] if stack else None
+
+
+def _line_without_colon(lines: Sequence[str], number: int) -> int | None:
+    """The line above ``number`` when it is a key that lost its colon: as far to the right, and without one."""
+
+    def key_column(line: str) -> int:
+        stripped = line.lstrip(" ")
+        rest = stripped[1:].lstrip(" ") if stripped.startswith("- ") else stripped
+        return len(line) - len(rest)
+
+    for above in range(number - 1, 0, -1):
+        line = lines[above - 1]
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        is_key = ": " not in line and not line.rstrip().endswith(":")
+        outer = key_column(line) < key_column(lines[number - 1]) and not line.lstrip().startswith("-")
+        return above if is_key and (key_column(line) == key_column(lines[number - 1]) or outer) else None
+    return None
 
 
 def _explain(problem: str, context: str, line: str) -> tuple[str, str]:
