@@ -39,6 +39,9 @@ LINK_PATH = re.compile(
 )
 """Paths articles have on a site that says nothing else; BBRF's are ``/blog/SLUG`` and ``/content/SLUG``."""
 
+MAX_LINKS = 2_000
+"""Links, articles or list elements of one page that are looked at, in page order."""
+
 NOT_SLUGS = frozenset(
     [
         "page",
@@ -116,10 +119,15 @@ def selector(text: str) -> Selector:
     """The page as a tree; raises NotAFeed when there is none."""
     if not text.strip():
         raise NotAFeed("the page is empty")
+    # libxml2 stops at 256 levels of nesting without huge_tree, and keeps what it has read until then
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=False, remove_comments=True, no_network=True)
     try:
-        return Selector(text=text.replace("\x00", ""), type="html")
-    except (ValueError, etree.LxmlError) as error:
+        root = etree.fromstring(text.replace("\x00", "").encode("utf-8", "replace"), parser)
+    except etree.LxmlError as error:
         raise ParseFailed(f"the page cannot be read: {error}") from error
+    if root is None:
+        raise NotAFeed("there is no markup on the page")
+    return Selector(root=root, type="html")
 
 
 def page_base(page: Selector, address: str) -> str:
@@ -205,8 +213,10 @@ def _by_structure(page: Selector, base: str) -> tuple[list[ParsedEntry], str]:
     if chosen is None:
         chosen = max(reversed(found), key=lambda pair: len(pair[1]))
     name, entries = chosen
-    others = {entry.id: entry for _, more in reversed(found) for entry in more}
-    return [_filled(entry, others.get(entry.id)) for entry in entries], name
+    for _, more in found:
+        said = {entry.id: entry for entry in more}
+        entries = [_filled(entry, said.get(entry.id)) for entry in entries]
+    return entries, name
 
 
 def _filled(entry: ParsedEntry, other: ParsedEntry | None) -> ParsedEntry:
@@ -302,7 +312,7 @@ def _articles(page: Selector, base: str) -> list[ParsedEntry]:
     if not items:
         items = page.xpath("//time/ancestor::*[self::li or self::div or self::section or self::tr][.//a[@href]][1]")
     entries = []
-    for item in items:
+    for item in items[:MAX_LINKS]:
         link = _own_link(item)
         address = absolute(link or "", base)
         if address is None or canonical(address) == canonical(base or "http://none.invalid/"):
@@ -321,7 +331,7 @@ def _links(page: Selector, base: str) -> list[ParsedEntry]:
     host = _site(base)
     own = urlsplit(base).path.rstrip("/") if base else ""
     entries: list[ParsedEntry] = []
-    for anchor in page.xpath("//a[@href]"):
+    for anchor in page.xpath("//a[@href]")[:MAX_LINKS]:
         address = absolute(anchor.attrib["href"], base)
         if address is None:
             continue
@@ -339,7 +349,8 @@ def _links(page: Selector, base: str) -> list[ParsedEntry]:
             title = _near_heading(anchor)
         around = _surroundings(anchor)
         date = _date_in(around) if around is not None else None
-        entries.append(_entry(address, title, date, None, None))
+        image = _first(around, ".//img/@data-src", ".//img/@src") if around is not None else None
+        entries.append(_entry(address, title, date, None, image))
     return [entry for entry in _once(entries) if entry.title is not None]
 
 
@@ -364,18 +375,24 @@ def _near_heading(anchor: Selector) -> str | None:
 def _surroundings(anchor: Selector) -> Selector | None:
     """The largest element around a link that leads to no other page than this link does."""
     target = anchor.attrib["href"].split("#")[0]
-    best: Selector | None = None
-    for node in reversed(anchor.xpath("ancestor::*[not(self::body) and not(self::html)]")[-8:]):
-        links = {href.split("#")[0] for href in node.xpath(".//a/@href").getall()[:40]}
-        links = {
-            href
-            for href in links
-            if href and not re.search(r"/(?:tag|tags|category|categories|author|topics?|taxonomy)/", href)
-        }
-        if links - {target}:
+    best: etree._Element | None = None
+    for steps, node in enumerate(anchor.root.iterancestors()):
+        if steps == 8 or node.tag in {"body", "html"} or _leads_elsewhere(node, target):
             break
         best = node
-    return best
+    return Selector(root=best, type="html") if best is not None else None
+
+
+def _leads_elsewhere(node: etree._Element, target: str) -> bool:
+    """True at the first link to another page; labels of the same article do not count."""
+    for link in node.iter("a"):
+        href = (link.get("href") or "").split("#")[0]
+        if href and href != target and not _LABEL_PATH.search(href):
+            return True
+    return False
+
+
+_LABEL_PATH = re.compile(r"/(?:tags?|category|categories|authors?|topics?|taxonomy)/")
 
 
 # ---------------------------------------------------------------- small readings
@@ -443,11 +460,16 @@ def _date_in(item: Selector) -> str | None:
     for value in item.xpath(
         "descendant-or-self::time/@datetime | .//meta[@itemprop='datePublished']/@content"
     ).getall():
-        if read_date(value):
+        if _is_date(value):
             return str(value)
     for node in item.xpath("descendant-or-self::time"):
         text = _clean(_text(node))
-        if text and read_date(text):
+        if text and _is_date(text):
             return text
     found = _DATE_WORDS.search(_text(item)[:5000])
-    return found.group(0) if found and read_date(found.group(0)) else None
+    return found.group(0) if found and _is_date(found.group(0)) else None
+
+
+def _is_date(text: str) -> bool:
+    """True also for 03/04/2021, whose meaning the other dates of the page decide."""
+    return read_date(text, "day") is not None or read_date(text, "month") is not None

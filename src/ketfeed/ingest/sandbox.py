@@ -4,6 +4,10 @@
                        │ too long, too much processor, too much memory: killed, a new one starts
                        └▶ ParseTimeout / ParseFailed for this document only
 
+``parse_processes`` children read at a time. One that has been at the same document for longer than PATIENCE gives up
+its place, so that documents made to burn the limits do not keep ordinary ones waiting: another child is started, up to
+EXTRA more.
+
 Children come from a fork server that has loaded the parser and nothing else: starting one takes milliseconds, it
 inherits no socket and no lock of ours, and the pages of the modules are shared. Modules are loaded before the
 address-space limit is set, because a lazy import under the limit would fail.
@@ -14,12 +18,17 @@ from __future__ import annotations
 import asyncio
 import math
 import multiprocessing
+import os
 import resource
 import signal
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -32,7 +41,9 @@ from ketfeed.settings import Settings
 from ketfeed.topics.match import Tagger
 
 DOCUMENTS_PER_CHILD = 2_000  # then a fresh one: whatever leaks in C libraries ends there
-
+PATIENCE = 0.25  # seconds; an ordinary feed takes a few hundredths
+EXTRA = 6  # children beyond parse_processes while others are late; each may take parse_memory
+NICE = 5  # the event loop comes before its children
 
 T = TypeVar("T")
 
@@ -45,8 +56,17 @@ class Completed:
     tagging: Tagging | None
 
 
+@dataclass(slots=True, eq=False)
+class _Child:
+    """A pebble pool of one process: pebble kills it at a limit and starts the next."""
+
+    pool: ProcessPool
+    generation: int  # of the rules it tags by
+    busy_since: float | None = None  # monotonic seconds
+
+
 class Sandbox:
-    """Reads documents in ``settings.parse_processes`` children.
+    """Reads documents in children of its own.
 
     rules None: entries are not tagged. Close it with ``close``.
     """
@@ -54,7 +74,15 @@ class Sandbox:
     def __init__(self, settings: Settings, rules: RuleSet | None) -> None:
         self._settings = settings
         self._limits = Limits.of(settings)
-        self._pool = self._make_pool(rules)
+        self._rules = rules
+        self._generation = 0
+        self._children: set[_Child] = set()
+        self._free: list[_Child] = []
+        self._waiting: deque[asyncio.Future[_Child]] = deque()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._retiring: list[threading.Thread] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed = False
 
     async def read(self, document: Document, source: Source, now: datetime) -> NormalisedFeed:
         """Read one document to the end.
@@ -70,14 +98,30 @@ class Sandbox:
         """
         return await self._run(_complete, document, entry, source, now)
 
+    def set_rules(self, rules: RuleSet) -> None:
+        """Tag by these rules from the next document on; documents being read end with the old ones."""
+        self._rules = rules
+        self._generation += 1
+        free, self._free = self._free, []
+        for child in free:
+            self._retire(child)
+
+    def close(self) -> None:
+        """End the children; documents being read are given up."""
+        self._closed = True
+        for child in list(self._children):
+            self._retire(child)
+        for thread in self._retiring:
+            thread.join()
+
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        pool = self._pool
-        future = pool.schedule(
-            work,
-            args=(*arguments, self._limits, self._settings.parse_cpu),
-            timeout=self._settings.parse_wall,
-        )
+        child = await self._take()
         try:
+            future = child.pool.schedule(
+                work,
+                args=(*arguments, self._limits, self._settings.parse_cpu),
+                timeout=self._settings.parse_wall,
+            )
             return await asyncio.wrap_future(future)
         except PollError:
             raise
@@ -89,27 +133,96 @@ class Sandbox:
             raise _ended(error, self._settings) from error
         except Exception as error:
             raise InternalFault(f"reading failed: {type(error).__name__}: {error}") from error
+        finally:
+            self._give_back(child)
 
-    def set_rules(self, rules: RuleSet) -> None:
-        """Tag by these rules from the next document on; documents being read end with the old ones."""
-        old, self._pool = self._pool, self._make_pool(rules)
-        old.close()  # type: ignore[no-untyped-call]  # pebble
+    # -- who reads next
 
-    def close(self) -> None:
-        """End the children; documents being read are given up."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble
-        self._pool.join()
+    async def _take(self) -> _Child:
+        """Wait for a child; the first to ask is the first to get one. ``_give_back`` must follow."""
+        if self._free and not self._waiting:
+            child = self._free.pop()
+            child.busy_since = time.monotonic()
+            return child
+        waiter: asyncio.Future[_Child] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._serve()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._give_back(waiter.result())
+            raise
 
-    def _make_pool(self, rules: RuleSet | None) -> ProcessPool:
+    def _give_back(self, child: _Child) -> None:
+        child.busy_since = None
+        wanted = child.generation == self._generation and child.pool.active and self._places_left() > 0
+        if wanted and not self._closed:
+            self._free.append(child)
+        else:
+            self._retire(child)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Hand free children to those who wait, and start more where places are left."""
+        while self._waiting and self._free:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                child = self._free.pop()
+                child.busy_since = time.monotonic()
+                waiter.set_result(child)
+        self._starting = {task for task in self._starting if not task.done()}
+        wanted = sum(not waiter.done() for waiter in self._waiting) - len(self._starting)
+        room = self._settings.parse_processes + EXTRA - len(self._children) - len(self._starting)
+        for _ in range(min(wanted, room, self._places_left())):
+            self._starting.add(asyncio.create_task(self._start()))
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._waiting:  # somebody may be late by then, and his place free
+            self._alarm = asyncio.get_running_loop().call_later(PATIENCE, self._serve)
+
+    def _places_left(self) -> int:
+        """How many more children may read now; those that are late do not count."""
+        late = time.monotonic() - PATIENCE
+        busy = sum(child.busy_since is not None and child.busy_since > late for child in self._children)
+        return self._settings.parse_processes - busy - len(self._free) - len(self._starting)
+
+    # -- children
+
+    async def _start(self) -> None:
+        """Start a child outside the event loop: the first waits for the fork server to load the parser."""
+        child = await asyncio.to_thread(self._make_child, self._rules, self._generation)
+        self._starting.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        self._give_back(child)
+
+    def _make_child(self, rules: RuleSet | None, generation: int) -> _Child:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
-        return ProcessPool(
-            self._settings.parse_processes,
+        pool = ProcessPool(
+            1,
             max_tasks=DOCUMENTS_PER_CHILD,
             initializer=_prepare,
             initargs=(rules, self._settings.parse_memory),
             context=context,
         )
+        child = _Child(pool, generation)
+        self._children.add(child)
+        with suppress(Exception):  # what is wrong with a new child, the first document is told
+            pool.schedule(os.getpid).result()
+        return child
+
+    def _retire(self, child: _Child) -> None:
+        """End a child; waiting for its end is left to a thread."""
+        self._children.discard(child)
+
+        def end() -> None:
+            child.pool.stop()  # type: ignore[no-untyped-call]  # pebble
+            child.pool.join()
+
+        thread = threading.Thread(target=end, name="retire", daemon=True)
+        thread.start()
+        self._retiring = [*(other for other in self._retiring if other.is_alive()), thread]
 
 
 def _ended(error: ProcessExpired, settings: Settings) -> PollError:
@@ -126,6 +239,7 @@ def _prepare(rules: RuleSet | None, memory: int) -> None:
     """Make a child ready: its own tagger, then the limits nothing can undo."""
     global _tagger
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the poller's to handle
+    os.nice(NICE)
     _tagger = Tagger(rules) if rules is not None else None
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
