@@ -231,3 +231,16 @@ def test_a_source_decides_how_much_of_it_is_published(store: Store, source: Sour
     assert shown == body.format(said)
     assert "Why it is here: " in foot
     assert "“PAIN” in the title" in foot
+
+
+def test_a_feed_stays_within_what_readers_take(store: Store) -> None:
+    long = "<p>" + "ketamine & <b>more</b> " * 12_000 + "</p>"
+    poll(store, ALPHA, [(entry(f"long {n}", content=long[: 20_000 * n]), about("pain")) for n in range(1, 14)], NOW)
+    publisher = Publisher(store, catalog(), BASE)
+    for form in FORMATS:
+        body = publisher.render(feed("pain"), form, NOW).body
+        assert len(body) < 2_000_000
+        assert complaints_about(body, form) == []
+    told = json.loads(publisher.render(feed("pain"), "json", NOW).body)["items"]
+    assert len(told) == 13
+    assert all("Why it is here: " in item["content_html"] for item in told)

@@ -126,7 +126,9 @@ def test_a_reader_never_sees_half_a_file(store: Store, tmp_path: Path) -> None:
     reader.start()
     for n in range(5):
         poll(store, BETA, [(entry(f"more {n}", "beta"), about("ptsd"))], NOW + timedelta(minutes=n))
-        write(store, folder)
+        files = Files(Publisher(store, catalog(), BASE), NOW)
+        export(lambda path, files=files: files.read(path) if "all." in path else None,  # type: ignore[misc]
+               folder, BASE, files.start(), lambda: None)  # fmt: skip
     stop.set()
     reader.join()
     assert seen
@@ -142,3 +144,34 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(store: Store, tmp
 def test_an_address_outside_the_site_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ExportFailed, match="not a file of the site"):
         export(lambda _: b"x", tmp_path / "public", BASE, ["/../../etc/passwd"], lambda: None)
+
+
+def test_two_exports_never_write_into_one_folder_together(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "public"
+    files = Files(Publisher(store, catalog(), BASE), NOW)
+
+    def second(path: str) -> bytes | None:
+        with pytest.raises(ExportFailed, match="another export"):
+            export(files.read, folder, BASE, [], lambda: None)
+        return files.read(path)
+
+    assert export(second, folder, BASE, ["/robots.txt"], lambda: None).written == 1
+
+
+def test_an_export_that_was_ended_leaves_the_site_as_it_was(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "public"
+    write(store, folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    poll(store, ALPHA, [(entry("new"), about("ptsd"))], NOW + timedelta(minutes=1))
+    files = Files(Publisher(store, catalog(), BASE), NOW)
+    read: list[str] = []
+
+    def ended(path: str) -> bytes | None:
+        read.append(path)
+        if len(read) > 40:
+            raise KeyboardInterrupt
+        return files.read(path)
+
+    with pytest.raises(KeyboardInterrupt):
+        export(ended, folder, BASE, files.start(), lambda: None)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -95,6 +95,7 @@ class Item:
     authors: tuple[Name, ...]  # never empty
     summary: str  # plain, never empty
     content: str  # HTML, never empty, with attribution and reasons at its foot
+    short: str = ""  # the same with the summary for the text, where the whole is too long for a feed
     topics: tuple[TopicLabel, ...] = ()
     categories: tuple[Label, ...] = ()  # topics first, then the source's own
     attachments: tuple[Attachment, ...] = ()

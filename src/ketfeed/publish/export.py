@@ -7,13 +7,17 @@ point to them; what is no longer there is removed last.
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import html
 import json
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -24,6 +28,9 @@ from ketfeed.errors import KetfeedError
 
 MANIFEST = ".ketfeed-export.json"
 """Names of the files an export wrote, so that the next one removes only what is its own."""
+
+LOCK = ".ketfeed-export.lock"
+STAGING = ".ketfeed-part-"
 
 COMPRESSED = frozenset({".html", ".xml", ".rss", ".atom", ".json", ".opml", ".css", ".txt", ""})
 COMPRESS_FROM = 512  # bytes; a smaller file gains nothing
@@ -48,39 +55,66 @@ class Exported:
 def export(read: Read, folder: Path, base_url: str, start: Iterable[str], step: Callable[[], None]) -> Exported:
     """Write the site below ``base_url`` into ``folder``.
 
-    ``start`` are the paths to begin with; ``step`` is called for each file. Raises ExportFailed, StoreError.
+    What changed is first written beside it and then moved into place, so the moment in which files of two exports stand
+    side by side is as short as the renaming. ``start`` are the paths to begin with; ``step`` is called for each file.
+    Raises ExportFailed, StoreError.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        before = _manifest(folder)
-        known, order = _collect(read, base_url, start, step)
-        written = sum(_write(folder / name, known[name]) for name in order)
-        removed = _remove(folder, before - known.keys())
-        _replace(folder / MANIFEST, json.dumps({"files": sorted(known)}, indent=0).encode())
+        with _only_one(folder):
+            before = _manifest(folder)
+            for rest in folder.glob(f"{STAGING}*"):
+                shutil.rmtree(rest)  # of an export that was ended
+            staging = Path(tempfile.mkdtemp(dir=folder, prefix=STAGING))
+            try:
+                names, changed = _stage(read, folder, staging, base_url, start, step)
+                for name in reversed(changed):  # what is pointed to was found later and appears first
+                    _move(staging, folder, name)
+            finally:
+                shutil.rmtree(staging)
+            removed = _remove(folder, before - names)
+            _replace(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=0).encode())
     except OSError as error:
         raise ExportFailed(f"{folder}: {error.strerror or error}") from error
-    return Exported(written, len(known) - written, removed)
+    return Exported(len(changed), len(names) - len(changed), removed)
 
 
-def _collect(
-    read: Read, base_url: str, start: Iterable[str], step: Callable[[], None]
-) -> tuple[dict[str, bytes], list[str]]:
-    """Every file of the site by name, and the names in the order to write them: what is pointed to comes first."""
-    waiting = list(dict.fromkeys(start))
-    found: dict[str, bytes] = {}
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ExportFailed(f"{folder}: another export is writing into this folder") from error
+        yield
+
+
+def _stage(
+    read: Read, folder: Path, staging: Path, base_url: str, start: Iterable[str], step: Callable[[], None]
+) -> tuple[set[str], list[str]]:
+    """Read the whole site; write what differs from ``folder`` into ``staging``.
+
+    Returns the names of all files, and of those staged in the order in which they were found.
+    """
+    waiting = deque(dict.fromkeys(start))
     seen = set(waiting)
+    names: set[str] = set()
+    changed: list[str] = []
     while waiting:
-        path = waiting.pop(0)
+        path = waiting.popleft()
         body = read(path)
         if body is None:
             continue
-        found[file_name(path)] = body
+        name = file_name(path)
+        names.add(name)
+        if _differs(folder / name, body):
+            _write(staging / name, body)
+            changed.append(name)
         step()
-        for link in links(body, path, base_url):
-            if link not in seen:
-                seen.add(link)
-                waiting.append(link)
-    return found, list(reversed(found))
+        fresh = [link for link in links(body, path, base_url) if link not in seen]
+        seen.update(fresh)
+        waiting.extend(fresh)
+    return names, changed
 
 
 def file_name(path: str) -> str:
@@ -118,18 +152,35 @@ def _manifest(folder: Path) -> set[str]:
         return set()
 
 
-def _write(path: Path, body: bytes) -> bool:
-    """Write a file and its twins unless they are there already; True when something was written."""
-    twins = {}
-    if path.suffix in COMPRESSED and len(body) >= COMPRESS_FROM:
-        twins = {path.with_name(path.name + ".gz"): "gzip", path.with_name(path.name + ".br"): "br"}
-    if path.is_file() and path.read_bytes() == body and all(twin.is_file() for twin in twins):
-        return False
+def _twins(path: Path, size: int) -> list[Path]:
+    """The precompressed files beside one; hosts serve them to clients that take gzip or Brotli."""
+    if path.suffix not in COMPRESSED or size < COMPRESS_FROM:
+        return []
+    return [path.with_name(f"{path.name}.gz"), path.with_name(f"{path.name}.br")]
+
+
+def _differs(path: Path, body: bytes) -> bool:
+    same = path.is_file() and path.stat().st_size == len(body) and path.read_bytes() == body
+    return not same or not all(twin.is_file() for twin in _twins(path, len(body)))
+
+
+def _write(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for twin, coding in twins.items():
-        _replace(twin, gzip.compress(body, 9, mtime=0) if coding == "gzip" else brotli.compress(body, quality=9))
-    _replace(path, body)
-    return True
+    path.write_bytes(body)
+    for twin in _twins(path, len(body)):
+        twin.write_bytes(gzip.compress(body, 9, mtime=0) if twin.suffix == ".gz" else brotli.compress(body, quality=9))
+
+
+def _move(staging: Path, folder: Path, name: str) -> None:
+    """Put a file and its twins in place, each in one step."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for ending in (".gz", ".br", ""):
+        fresh = staging / (name + ending)
+        if fresh.is_file():
+            fresh.replace(folder / (name + ending))
+        elif ending:
+            (folder / (name + ending)).unlink(missing_ok=True)  # the file has become too small for a twin
 
 
 def _replace(path: Path, body: bytes) -> None:

@@ -31,13 +31,15 @@ from ketfeed.publish.items import Place, item
 from ketfeed.publish.jsonfeed import jsonfeed
 from ketfeed.publish.ledger import Kept, Ledger
 from ketfeed.publish.select import Feed, archive_of
-from ketfeed.publish.wording import language, plain, web_address
+from ketfeed.publish.wording import escape, language, plain, web_address
 from ketfeed.publish.xml import atom, rss
 from ketfeed.store.records import FeedVersion, StoredEntry
 
 CACHE_BYTES = 192 * 1024 * 1024  # of rendered feeds in memory
 TTL = 60  # minutes; what RSS tells readers that ask for it
 LINKED = 200  # entries ranked for a digest
+CONTENT_OF_ITEM = 128 * 1024  # bytes as written in XML
+CONTENT_OF_FEED = 1_200_000  # bytes as written in XML
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # ``updated`` of a feed that never had an entry
 
 WRITERS: dict[Format, Callable[[Document], bytes]] = {"rss": rss, "atom": atom, "json": jsonfeed}
@@ -273,7 +275,7 @@ class Publisher:
                 _log.exception("an entry could not be told", action="publish", entry=entry.entry.id)
                 continue
             found.setdefault(made.id, made)
-        return list(found.values())
+        return within_bounds(list(found.values()))
 
     def newest_before(self, feed: Feed, until: datetime) -> Sequence[StoredEntry]:
         """The newest entry of a feed before a moment: at most one."""
@@ -311,6 +313,23 @@ class Publisher:
 
     def _hubs(self) -> tuple[str, ...]:
         return tuple(hub for hub in map(web_address, self.catalog.site.hubs) if hub)
+
+
+def within_bounds(items: Sequence[Item]) -> list[Item]:
+    """Items whose content keeps the feed within what readers take: a text too long is told by its summary.
+
+    The W3C validator and several readers give up at 2,000,000 bytes.
+    """
+    room = CONTENT_OF_FEED
+    kept = []
+    for one in items:
+        size = len(escape(one.content).encode())
+        if size > CONTENT_OF_ITEM or size > room:
+            one = replace(one, content=one.short)
+            size = len(one.short)
+        room -= size
+        kept.append(one)
+    return kept
 
 
 def _weight(slot: _Slot) -> int:

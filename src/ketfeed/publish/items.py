@@ -72,6 +72,7 @@ def item(stored: StoredEntry, place: Place) -> Item:
     summary = _summary(stored, origin)
     also = _coverage(stored, place)
     identifiers = _identifiers(stored)
+    foot = _foot(stored, url, page, origin, topics, also, identifiers)
     return Item(
         id=f"urn:uuid:{stored.public_id}",
         title=title_of(entry, origin.title),
@@ -81,7 +82,8 @@ def item(stored: StoredEntry, place: Place) -> Item:
         updated=_updated(stored, published),
         authors=_authors(entry, origin),
         summary=summary,
-        content=_content(stored, summary) + _foot(stored, url, page, origin, topics, also, identifiers),
+        content=_content(stored, summary) + foot,
+        short=f"<p>{escape(summary)}</p>{foot}",
         topics=topics,
         categories=_categories(entry, topics, place),
         attachments=_attachments(entry),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from hmac import compare_digest
@@ -21,11 +23,12 @@ from ketfeed.publish.select import QueryError
 from ketfeed.settings import Settings
 from ketfeed.web.desk import Desk, ServedStore, utc_now
 from ketfeed.web.feeds import App, FeedRoute, is_feed, locate, prepare_feed
-from ketfeed.web.http import Reply, answer, prepare
+from ketfeed.web.http import Prepared, Reply, answer, prepare
 from ketfeed.web.pages import STATIC, Pages, compressed, tag_of
 
 SEARCH_LIMIT = 50
 PAGE_MAX_AGE = 120  # seconds
+PAGES_KEPT = 500
 STATIC_MAX_AGE = 86_400  # seconds
 
 SECURITY = {
@@ -61,9 +64,10 @@ def create_app(
 def _pages(desk: Desk) -> FastAPI:
     app = FastAPI(title="ketfeed", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_health(app, desk)
-    _add_pages(app, desk)
+    shelf = Shelf(desk)
+    _add_pages(app, desk, shelf)
     _add_operations(app, desk)
-    _add_feed_pages(app, desk)
+    _add_feed_pages(app, desk, shelf)
     _add_static(app)
     _add_errors(app, desk)
     return app
@@ -91,18 +95,15 @@ def _add_health(app: FastAPI, desk: Desk) -> None:
         return JSONResponse(body, status, headers={"cache-control": "no-store"})
 
 
-def _add_pages(app: FastAPI, desk: Desk) -> None:
-    def pages() -> Pages:
-        return Pages(desk.publisher, desk.clock())
-
+def _add_pages(app: FastAPI, desk: Desk, shelf: Shelf) -> None:
     @app.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:
-        return _html(request, pages().index(desk.feeds()))
+        return shelf.page(request, lambda pages: pages.index(desk.feeds()))
 
     @app.api_route("/topics", methods=["GET", "HEAD"])
     @app.api_route("/topics/", methods=["GET", "HEAD"])
     def topics(request: Request) -> Response:
-        return _html(request, pages().topics(desk.feeds()))
+        return shelf.page(request, lambda pages: pages.topics(desk.feeds()))
 
     @app.api_route("/entries/{entry}", methods=["GET", "HEAD"])
     @app.api_route("/entries/{entry}/", methods=["GET", "HEAD"])
@@ -110,22 +111,22 @@ def _add_pages(app: FastAPI, desk: Desk) -> None:
         stored = desk.store.entries.find(entry)
         if stored is None:
             raise NoSuchFeed("There is no entry at this address.")
-        return _html(request, pages().entry(stored))
+        return shelf.page(request, lambda pages: pages.entry(stored))
 
     @app.api_route("/sources", methods=["GET", "HEAD"])
     @app.api_route("/sources/", methods=["GET", "HEAD"])
     def sources(request: Request) -> Response:
-        return _html(request, pages().sources())
+        return shelf.page(request, lambda pages: pages.sources())
 
     @app.api_route("/about", methods=["GET", "HEAD"])
     @app.api_route("/about/", methods=["GET", "HEAD"])
     def about(request: Request) -> Response:
-        return _html(request, pages().about())
+        return shelf.page(request, lambda pages: pages.about())
 
     @app.api_route("/search", methods=["GET", "HEAD"])
     def search(request: Request, q: str = "") -> Response:
         found = desk.store.entries.search(q[:200], SEARCH_LIMIT, public=True) if q.strip() else []
-        return _html(request, pages().search(q, found))
+        return shelf.page(request, lambda pages: pages.search(q, found))
 
 
 def _add_operations(app: FastAPI, desk: Desk) -> None:
@@ -144,17 +145,14 @@ def _add_operations(app: FastAPI, desk: Desk) -> None:
         return _reply(request, body, f"{MEDIA_TYPES[form]}; charset=utf-8", "private, no-cache")
 
 
-def _add_feed_pages(app: FastAPI, desk: Desk) -> None:
-    def pages() -> Pages:
-        return Pages(desk.publisher, desk.clock())
-
+def _add_feed_pages(app: FastAPI, desk: Desk, shelf: Shelf) -> None:
     @app.api_route("/topics/{topic}", methods=["GET", "HEAD"])
     @app.api_route("/topics/{topic}/", methods=["GET", "HEAD"])
     def topic_page(request: Request, topic: str) -> Response:
         feed = desk.find(topic)
         if feed is None or feed.group != "topic":
             raise NoSuchFeed(f"There is no topic “{topic}”.")
-        return _html(request, pages().feed(feed))
+        return shelf.page(request, lambda pages: pages.feed(feed))
 
     @app.api_route("/feeds/{key:path}", methods=["GET", "HEAD"])
     def twin(request: Request, key: str) -> Response:
@@ -164,8 +162,8 @@ def _add_feed_pages(app: FastAPI, desk: Desk) -> None:
         if feed is None:
             raise NoSuchFeed("There is no feed at this address.")
         if feed.page.partition("?")[0].rstrip("/") != request.url.path.rstrip("/"):
-            return RedirectResponse(pages().url(feed.page), 308)
-        return _html(request, pages().feed(feed))
+            return RedirectResponse(Pages(desk.publisher, desk.clock()).url(feed.page), 308)
+        return shelf.page(request, lambda pages: pages.feed(feed))
 
 
 def _explain(desk: Desk, request: Request) -> Response:
@@ -226,9 +224,35 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
         return Response(f"{error.detail}\n", error.status_code, headers=headers, media_type="text/plain")
 
 
-def _html(request: Request, page: str) -> Response:
-    cache = f"public, max-age={PAGE_MAX_AGE}, stale-while-revalidate=3600"
-    return _reply(request, page.encode(), "text/html; charset=utf-8", cache)
+class Shelf:
+    """Pages as they were last made, for as long as nothing they could show has changed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._pages: OrderedDict[str, tuple[object, Prepared]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def page(self, request: Request, make: Callable[[Pages], str]) -> Response:
+        """The reply for a page; ``make`` is called when the store, the catalog or the day is another."""
+        publisher, now = self._desk.publisher, self._desk.clock()
+        marker = (self._desk.store.version(), publisher.catalog.digest, publisher.catalog.site, now.date())
+        key = f"{request.url.path}?{request.url.query}"
+        with self._lock:
+            kept = self._pages.get(key)
+        if kept is None or kept[0] != marker:
+            kept = (marker, _prepared_page(make(Pages(publisher, now))))
+            with self._lock:
+                self._pages[key] = kept
+                self._pages.move_to_end(key)
+                while len(self._pages) > PAGES_KEPT:
+                    self._pages.popitem(last=False)
+        return _raw(answer(request.method, dict(request.headers.raw), kept[1]))
+
+
+def _prepared_page(page: str) -> Prepared:
+    body = page.encode()
+    headers = [("cache-control", f"public, max-age={PAGE_MAX_AGE}, stale-while-revalidate=3600"), *SECURITY.items()]
+    return prepare(compressed(body), "text/html; charset=utf-8", tag_of(body), None, headers)
 
 
 def _file(request: Request, body: bytes, name: str) -> Response:
