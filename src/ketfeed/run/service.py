@@ -16,18 +16,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-import uvicorn
 
 from ketfeed import __version__
 from ketfeed.errors import UsageError
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import Client
-from ketfeed.publish.feeds import Publisher
-from ketfeed.publish.push import Push
 from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
 from ketfeed.run.live import LiveCatalog
@@ -40,11 +37,17 @@ from ketfeed.settings import Settings
 from ketfeed.store.db import Store
 from ketfeed.store.records import PollCounts, PollWrite
 
+if TYPE_CHECKING:
+    import uvicorn
+
+    from ketfeed.publish.feeds import Publisher
+    from ketfeed.publish.push import Push
+
 log = structlog.get_logger()
 
 NICE = 10  # the poller gives way to the web process
 LOOK_FOR_CHANGES = 5.0  # seconds between two looks at whether hubs want to know something
-FILES = 1.0  # seconds between two looks at the files
+FILES = 0.4  # seconds between two looks at the files: a change is in force within 2 s of its last write
 SUPERVISED = "KETFEED_SUPERVISED"  # set for children of ``serve``; not a setting
 
 
@@ -116,8 +119,9 @@ class Notices:
         self._settings = settings
         self._store = store
         self._version = -1
-        self._publisher = Publisher(store, catalog, _base_url(settings, catalog) or "")
-        self._push = Push(self._publisher)
+        self._publisher: Publisher | None = None  # both are made when there is a hub to tell
+        self._push: Push | None = None
+        self._catalog = catalog
         self.notifier = Notifier(settings, self._client(catalog), catalog.site, self._changed_feeds)
 
     def stored(self, before: SourceState, write: PollWrite, counts: PollCounts) -> None:
@@ -138,11 +142,20 @@ class Notices:
 
     def take_up(self, catalog: Catalog) -> None:
         """Tell by a changed catalog from now on."""
-        self._publisher.use(catalog)
+        self._catalog = catalog
+        if self._publisher is not None:
+            self._publisher.use(catalog)
         self.notifier.client = self._client(catalog)
         self.notifier.site = catalog.site
 
     async def _changed_feeds(self) -> list[str]:
+        if self._push is None:
+            from ketfeed.publish.feeds import Publisher
+            from ketfeed.publish.push import Push
+
+            base_url = _base_url(self._settings, self._catalog) or ""
+            self._publisher = Publisher(self._store, self._catalog, base_url)
+            self._push = Push(self._publisher)
         return await asyncio.to_thread(self._push.changed)
 
     def _client(self, catalog: Catalog) -> Client:
@@ -290,6 +303,8 @@ def web(settings: Settings, create_app: Callable[..., Any]) -> None:
     ``create_app(store, catalog_provider, settings, complaints=…)`` makes the ASGI application; it is handed in because
     run/ may not import web/.
     """
+    import uvicorn  # the poller's process has no use for it
+
     live = LiveCatalog(settings.config)
     store = Store.open(settings.database)
     try:
@@ -321,6 +336,8 @@ def web(settings: Settings, create_app: Callable[..., Any]) -> None:
 
 
 def _serve_http(config: uvicorn.Config) -> None:
+    import uvicorn
+
     try:
         listener = config.bind_socket()
     except SystemExit as error:  # uvicorn's own way to say it
