@@ -14,17 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from ketfeed.errors import PollError
 from ketfeed.ingest.limits import Document
-from ketfeed.ingest.normalise import joined
-from ketfeed.ingest.sandbox import Completed
 from ketfeed.model import Auth, Entry, FetchResult, NormalisedFeed, Source, SourceState, Tagging, Validators
 from ketfeed.net.client import FEED_ACCEPT, PAGE_ACCEPT, outcome_error
 from ketfeed.run import articles, visit
 from ketfeed.run.visit import Seen
+
+if TYPE_CHECKING:
+    from ketfeed.ingest.sandbox import Completed
 
 SITEMAPS = 5  # parts of an index read in one poll, the newest
 
@@ -99,6 +100,8 @@ class Follow:
                 feeds.append(await self._reader.read(document_of(result), source, seen.now))
             except PollError:
                 continue
+        from ketfeed.ingest.normalise import joined  # rare, and brings the parser's libraries into this process
+
         feed = joined(feeds)
         same = bool(feed.entries_hash) and feed.entries_hash == state.entries_hash
         return replace(seen, feed=feed, outcome="not_modified" if same else "ok", body_hash=None, keep_validators=False)
