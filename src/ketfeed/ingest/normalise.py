@@ -250,9 +250,10 @@ class _EntryReader:
         title = html.to_title(entry.title, limits, notes)
         summary = html.to_html(entry.summary, base, limits, notes, "summary")
         content = html.to_html(entry.content, base, limits, notes, "content")
-        text = html.to_text(content or summary)
+        summary_text = html.to_text(summary)
+        text = html.to_text(content) if content else summary_text
         if not title:
-            title = _title_from_text(html.to_text(summary) or text)
+            title = _title_from_text(summary_text or text)
             notes.append("title: missing, beginning of the text used" if title else "title: missing")
         published = self._date(entry.published, "published", notes)
         updated = self._date(entry.updated, "updated", notes)
@@ -272,7 +273,7 @@ class _EntryReader:
             link_is_redirect=redirect,
             summary=summary,
             content=content,
-            excerpt=html.excerpt(html.to_text(summary) if summary else text),
+            excerpt=html.excerpt(summary_text or text),
             text=text,
             authors=self._authors(entry),
             published=published,
@@ -416,9 +417,12 @@ def _title_from_text(text: str) -> str:
 def _categories(categories: tuple[Category, ...], limits: Limits) -> tuple[Category, ...]:
     found: dict[tuple[str, str | None], Category] = {}
     for category in categories:
-        term = html.visible(" ".join(html.to_text(category.term[:1000]).split()))[:200]
+        term = category.term
+        if "<" in term or "&" in term or len(term) > 200 or not term.isprintable():
+            term = " ".join(html.to_text(term[:1000]).split())[:200]
         if term and len(found) < limits.categories:
-            found.setdefault((term, category.scheme), Category(term, category.scheme, category.label))
+            same = term == category.term
+            found.setdefault((term, category.scheme), category if same else replace(category, term=term))
     return tuple(found.values())
 
 

@@ -87,6 +87,9 @@ REDIRECTORS: tuple[tuple[str, str], ...] = (
 )
 """Host and start of the path of addresses that only lead on; where they lead is known after a visit."""
 
+_REDIRECTORS: dict[str, tuple[str, ...]] = {
+    host: tuple(start for known, start in REDIRECTORS if known == host) for host, _ in REDIRECTORS
+}
 _UNSAFE = re.compile('[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff<>"{}|^`\\\\]')
 _STRIP = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x1f \u00a0\u200b\u200e\u200f\ufeff"
 _BREAKS = str.maketrans("", "", "\t\n\r")
@@ -143,7 +146,15 @@ def _looks_like_host(address: str) -> bool:
     return re.match(r"[a-z0-9\-]+(\.[a-z0-9\-]+)+:\d{1,5}(/|$)", address, re.IGNORECASE) is not None
 
 
+_SIMPLE = re.compile(
+    r"https?://[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?)+(?:/[A-Za-z0-9_\-.~/%+,;:=@&!*'()$]*(?:\?[A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]*)?)"
+)
+"""What needs no correction: most links are so, and taking them apart costs more than all else."""
+
+
 def _checked(address: str, limit: int) -> str | None:
+    if _SIMPLE.fullmatch(address) and len(address) <= limit:
+        return address
     try:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
@@ -187,21 +198,17 @@ def _escaped(part: str) -> str:
 
 def without_tracking(url: str) -> str:
     """The address without parameters of the kept lists; the others keep their order and spelling."""
-    mark = url.find("?")
-    if mark == -1 and "#" not in url:
-        return url
-    parts = urlsplit(url)
-    query = parts.query
+    head, mark, fragment = url.partition("#")
+    place, question, query = head.partition("?")
     if query:
-        here = _host_tracking(parts.hostname or "")
-        pairs = [pair for pair in query.split("&") if not _tracks(pair, here)]
-        query = "&".join(pairs)
-    fragment = parts.fragment
-    if fragment and (fragment.startswith(("utm_", "xtor=", "xtor%3D", "ftag=")) or fragment in {"rss", "RSS"}):
-        fragment = ""
-    if query == parts.query and fragment == parts.fragment:
+        here = _host_tracking(place.split("/", 3)[2].split(":", 1)[0] if place.count("/") > 1 else "")
+        kept = [pair for pair in query.split("&") if not _tracks(pair, here)]
+        query = "&".join(kept)
+    elif not mark:
         return url
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, fragment))
+    if fragment.startswith(("utm_", "xtor=", "xtor%3D", "ftag=")) or fragment in {"rss", "RSS"}:
+        fragment = ""
+    return f"{place}{question if query else ''}{query}{mark if fragment else ''}{fragment}"
 
 
 def _tracks(pair: str, here: frozenset[str]) -> bool:
@@ -220,9 +227,10 @@ def _host_tracking(host: str) -> frozenset[str]:
 
 def is_redirect(url: str) -> bool:
     """True for addresses that only lead on (Google News, FeedBurner, shorteners)."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    return any(host == known and parts.path.startswith(start) for known, start in REDIRECTORS)
+    _, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    starts = _REDIRECTORS.get(host)
+    return starts is not None and f"/{path}".startswith(starts)
 
 
 _AMP_QUERY = frozenset({"amp", "outputtype"})
@@ -238,24 +246,36 @@ def canonical(url: str) -> str:
     parameters, letter case of escapes and the fragment (unless it is a route, ``#!``).
     """
     parts = urlsplit(without_tracking(url))
-    host = (parts.hostname or "").rstrip(".")
+    host = parts.netloc.lower().removesuffix(":80").removesuffix(":443").rstrip(".")
     for prefix in ("www.", "amp.", "m.", "mobile."):
         if host.startswith(prefix) and host.count(".") > 1:
             host = host[len(prefix) :]
-    if parts.port and parts.port not in {80, 443}:
-        host = f"{host}:{parts.port}"
-    path = quote(unquote(parts.path), safe="/:@!$&'()*+,;=~-._")
-    path = posixpath.normpath(path) if path.strip("/") else ""
-    path = _INDEX.sub("", f"/{path.lstrip('/')}").rstrip("/")
+    path = parts.path
+    if _PLAIN_PATH.fullmatch(path) is None:
+        path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
+        path = posixpath.normpath(path) if path.strip("/") else ""
+        path = f"/{path.lstrip('/')}"
+    path = path.rstrip("/")
+    if "/index." in path or "/default." in path.lower():
+        path = _INDEX.sub("", path).rstrip("/")
+    if "amp" in path:
+        path = _without_amp(path)
+    pairs = sorted(pair for pair in parts.query.split("&") if pair and _is_content(pair)) if parts.query else []
+    query = f"?{'&'.join(pairs)}" if pairs else ""
+    route = f"#{parts.fragment}" if parts.fragment.startswith("!") else ""
+    return f"{host}{path}{query}{route}"
+
+
+_PLAIN_PATH = re.compile(r"(?:/(?!\.)[A-Za-z0-9_\-.~]+)*/?")
+
+
+def _without_amp(path: str) -> str:
+    """``/news/x/amp``, ``/amp/news/x``, ``/news/x.amp.html`` → ``/news/x``."""
     for suffix in ("/amp", ".amp", "/amphtml"):
         path = path.removesuffix(suffix)
     if path.startswith("/amp/"):
         path = path[4:]
-    path = re.sub(r"\.amp(\.html?)$", r"\1", path)
-    pairs = sorted(pair for pair in parts.query.split("&") if pair and _is_content(pair))
-    query = f"?{'&'.join(pairs)}" if pairs else ""
-    route = f"#{parts.fragment}" if parts.fragment.startswith("!") else ""
-    return f"{host}{path}{query}{route}"
+    return re.sub(r"\.amp(\.html?)$", r"\1", path)
 
 
 def _is_content(pair: str) -> bool:
