@@ -101,6 +101,12 @@ def test_the_longest_term_at_a_place_counts_once() -> None:
     assert topics(made, "Side effects") == []
 
 
+def test_a_term_with_an_open_end_covers_the_whole_word_at_its_place() -> None:
+    """``matthew perry*`` and ``perry`` over one name are one piece of evidence."""
+    made = rules(Term(text="matthew perry*", weight=0.6), Term(text="perry", weight=0.6))
+    assert topics(made, "Matthew Perry") == []
+
+
 def test_repetition_counts_less_each_time() -> None:
     """The third mention adds a third of the first: 0.4 × (1 + 1/2 + 1/3 + 1/4) is under one, six times is not."""
     made = rules(Term(text="pain", weight=0.4))

@@ -151,6 +151,26 @@ def test_a_cited_identifier_joins_nothing() -> None:
     assert not compare(one, other).same
 
 
+def test_coverage_that_names_the_paper_is_its_story() -> None:
+    """A news item's DOI in the text is the paper it reports; a page with many is a list of sources."""
+    doi = "doi:10.1000/x"
+    paper = told("Dose-related effects", tagging=replace(PAPER, identifiers=(doi,)), identifiers=(doi,))
+    news = told("Study of veterans disappoints", "doi 10.1000/x", tagging=replace(NEWS, identifiers=(doi,)))
+    verdict = compare(paper, news)
+    assert verdict.same
+    assert "coverage of the paper" in verdict.reasons[0]
+    assert set(paper.keys) & set(news.keys), "and the store finds it"
+    many = replace(NEWS, identifiers=(doi, "doi:10.1000/y", "doi:10.1000/z"))
+    assert not compare(paper, told("What we know", "three papers", tagging=many)).same
+
+
+def test_the_publisher_at_the_end_of_a_title_does_not_count() -> None:
+    """News searches write "Title - Publisher"."""
+    title = "Ketamine pill eases depression in Otago trial"
+    assert compare(told(f"{title} - The New York Times", "a"), told(f"{title} | Fierce Pharma", "b")).same
+    assert "monotherapy" in told("FDA approves Spravato - first monotherapy for adults").sketch.title
+
+
 def test_one_page_is_one_story() -> None:
     """The same canonical link in two sources; a redirect service's address proves nothing."""
     link = "example.org/a"

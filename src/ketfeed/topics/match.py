@@ -173,16 +173,17 @@ class Tagger:
     def _find(self, texts: list[Text]) -> Hits:
         """Phrase number → places (text number, start, end)."""
         lexicon = self._compiled.lexicon
-        owners = lexicon.owners
+        owners, trailing = lexicon.owners, lexicon.trailing
         hits: Hits = {}
         for index, text in enumerate(texts):
             for pattern, start, end in lexicon.find(text.folded.text):
+                place = (index, start, end - trailing[pattern])
                 for phrase in owners[pattern]:
                     places = hits.get(phrase)
                     if places is None:
-                        hits[phrase] = [(index, start, end)]
+                        hits[phrase] = [place]
                     else:
-                        places.append((index, start, end))
+                        places.append(place)
         return hits
 
 

@@ -106,7 +106,7 @@ class Scene:
         text, start, end = place
         for other, other_start, other_end in self.places(unless.covering):
             if other == text:
-                if other_start <= start + 1 and other_end >= end - 1:
+                if other_start <= start and other_end >= end:
                     return True
             elif self.fields[other] == "title":
                 return True

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ketfeed.model import Entry, EntryKind, Tagging
-from ketfeed.topics.identify import main_identifiers
 from ketfeed.topics.sketch import minhashes
 from ketfeed.topics.story_rules import Report, Verdict, compare, report
 
@@ -64,12 +63,9 @@ KIND_RANK: Mapping[EntryKind, int] = {
 
 def story_keys(entry: Entry, tagging: Tagging, ready: Report | None = None) -> StoryKeys:
     """What to look up for an entry, and to store so that later entries find it. ``ready``: its report, if made."""
-    own = main_identifiers(entry, tagging.identifiers)
-    exact = [identifier for identifier in own if len(identifier) <= 200]
-    if entry.canonical_link and not entry.link_is_redirect:
-        exact.append(f"link:{entry.canonical_link}"[:300])
     made = ready or report(entry, tagging)
-    return StoryKeys(tuple(dict.fromkeys(exact)), minhashes(made.sketch, NEAR_KEYS))
+    exact = tuple(key[:300] for key in made.keys)
+    return StoryKeys(exact, minhashes(made.sketch, NEAR_KEYS))
 
 
 def decide(

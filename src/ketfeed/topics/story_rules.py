@@ -38,6 +38,12 @@ RECORD_TITLE = 0.55
 EVERGREEN_TITLE = 0.55
 """Guides, opinions and clinics' pages have their own subject unless the title says it is the event's."""
 
+MOST_CITED = 2
+"""Identifiers of one paper (DOI and PMID) that coverage of it gives."""
+
+_PUBLISHER = re.compile(r"(?<=\w{4})\s+[-|]\s+(?:[A-Z0-9][\w.&'’]*\s?(?:of |the |and )?){1,5}$")
+"""" - The New York Times" at the end of a title: news searches put it there."""
+
 TITLE_MASS = 1.9
 """What an equal title must say before it is the name of one thing ("OCD and ketamine" is not)."""
 
@@ -113,7 +119,8 @@ class Report:
     title: str  # folded
     sketch: Sketch
     kind: EntryKind
-    identifiers: frozenset[str]
+    identifiers: frozenset[str]  # that name the entry
+    cited: frozenset[str]  # papers that coverage names in its text, when they are one or two
     keys: tuple[str, ...]  # exact ones
     earliest: datetime | None  # when it was published, as far as is known
     latest: datetime | None
@@ -141,7 +148,8 @@ def report(
     excerpt = entry.excerpt or entry.summary
     title, made, samples, numbers, negated = _read(entry.title, excerpt)
     own = frozenset(main_identifiers(entry, tagging.identifiers))
-    keys = tuple(sorted(own)) + (
+    cited = _cited(tagging, own)
+    keys = tuple(sorted(own | cited)) + (
         (f"link:{entry.canonical_link}",) if entry.canonical_link and not entry.link_is_redirect else ()
     )
     earliest, latest = span or (entry.published or seen, entry.published or seen)
@@ -153,6 +161,7 @@ def report(
         sketch=made,
         kind=tagging.kind,
         identifiers=own,
+        cited=cited,
         keys=keys,
         earliest=earliest,
         latest=latest,
@@ -164,8 +173,17 @@ def report(
     )
 
 
+def _cited(tagging: Tagging, own: frozenset[str]) -> frozenset[str]:
+    """The paper a news item is about. Papers cite papers; a long list of sources is no subject either."""
+    if tagging.kind in _PAPERS:
+        return frozenset()
+    papers = [name for name in tagging.identifiers if not name.startswith("nct:") and name not in own]
+    return frozenset(papers) if len(papers) <= MOST_CITED else frozenset()
+
+
 @lru_cache(maxsize=4096)
 def _read(title: str, excerpt: str) -> tuple[str, Sketch, frozenset[str], frozenset[str], bool]:
+    title = _PUBLISHER.sub("", title)
     folded = fold(title)
     lead = f"{title}. {excerpt[:600]}"
     samples = {(match.group(1) or match.group(2)).replace(",", "") for match in _SAMPLE.finditer(lead)}
@@ -187,9 +205,12 @@ def compare(one: Report, other: Report) -> Verdict:
     papers = {identifier for identifier in shared if not identifier.startswith("nct:")}
     if papers:
         return Verdict(same=True, score=3.0, reasons=(f"same identifier {min(papers)}",))
-    links = set(one.keys) & set(other.keys) - shared
+    links = {key for key in set(one.keys) & set(other.keys) if key.startswith("link:")}
     if links:
         return Verdict(same=True, score=2.5, reasons=(f"same page {min(links)[5:]}",))
+    covered = one.identifiers & other.cited | other.identifiers & one.cited | one.cited & other.cited
+    if covered:
+        return Verdict(same=True, score=2.4, reasons=(f"coverage of the paper {min(covered)}",))
     title = title_overlap(one.sketch, other.sketch)
     equal = bool(one.title) and one.title == other.title
     against = _against(one, other, equal=equal)

@@ -189,6 +189,7 @@ class Lexicon:
             for pattern in variants(phrase):
                 owners.setdefault(pattern, []).append(number)
         self._owners: list[tuple[int, ...]] = [tuple(numbers) for numbers in owners.values()]
+        self._trailing = [int(pattern.endswith(" ")) for pattern in owners]
         # The DFA is the fastest to walk; its memory (a few hundred bytes a pattern) is paid once per process.
         implementation = Implementation.DFA if len(owners) < 20_000 else Implementation.ContiguousNFA
         self._automaton = AhoCorasick(list(owners), matchkind=MatchKind.Standard, implementation=implementation)
@@ -196,6 +197,11 @@ class Lexicon:
     def find(self, folded: str) -> Sequence[tuple[int, int, int]]:
         """Every pattern in a FoldedText's ``text``, overlapping ones included: (pattern, start, end), by end."""
         return self._automaton.find_matches_as_indexes(folded, overlapping=True)
+
+    @property
+    def trailing(self) -> Sequence[int]:
+        """Pattern → 1 when its end is the space after its last word, 0 when that word may go on."""
+        return self._trailing
 
     @property
     def owners(self) -> Sequence[tuple[int, ...]]:
