@@ -7,6 +7,7 @@ What editors wrote about a source beside its address (headers, credentials' name
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -44,8 +45,7 @@ def sources_opml(title: str, sources: Sequence[Source]) -> bytes:
         name = plain(source.title) or source.id
         if source.type == "feed":
             outline = etree.SubElement(parent, "outline", type="rss", text=name, title=name, xmlUrl=address)
-            if homepage:
-                outline.set("htmlUrl", homepage)
+            outline.set("htmlUrl", homepage or _root(address))
         else:
             etree.SubElement(parent, "outline", type="link", text=name, title=name, url=homepage or address)
     return _bytes(root)
@@ -55,8 +55,12 @@ def _document(title: str) -> tuple[etree._Element, etree._Element]:
     root = etree.Element("opml", version="2.0")
     head = etree.SubElement(root, "head")
     etree.SubElement(head, "title").text = title
-    etree.SubElement(head, "docs").text = "http://opml.org/spec2.opml"
     return root, etree.SubElement(root, "body")
+
+
+def _root(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _folder(body: etree._Element, folders: dict[str, etree._Element], name: str) -> etree._Element:
