@@ -129,6 +129,22 @@ class Gone:
         raise StoreError("The database is locked.")
 
 
+def test_a_bug_in_one_feed_leaves_its_subscribers_with_what_they_had(store: Store, tmp_path: Path) -> None:
+    publisher = Publisher(store, catalog(), BASE, folder=tmp_path / "published")
+    good = publisher.render(feed("all"), "atom", NOW)
+    publisher.store = Broken()
+    assert publisher.render(feed("all"), "atom", NOW) == good
+    with pytest.raises(ZeroDivisionError):
+        publisher.render(feed("pain"), "atom", NOW)
+
+
+class Broken(Gone):
+    """A store with a bug."""
+
+    def version(self) -> int:
+        return 1 // 0
+
+
 def test_a_full_archive_page_never_changes_and_everything_is_in_some_page(store: Store, tmp_path: Path) -> None:
     publisher = Publisher(store, catalog(), BASE, folder=tmp_path / "published")
     for n in range(11):

@@ -58,6 +58,7 @@ def test_ids_of_feeds_differ_and_do_not_depend_on_title_or_address() -> None:
         ("topic=ptsd&topic=depression&match=all", "match=all&topic=depression&topic=ptsd"),
         ("topic=ptsd&match=all", "topic=ptsd"),  # all of one is any of one
         ("topic=ptsd&topic=ptsd&topic=", "topic=ptsd"),
+        ("topic=PTSD,depression&match=ALL", "match=all&topic=depression&topic=ptsd"),
         ("limit=50&match=any&q=", ""),
         ("q=%20esketamine%20%20spray&kind=news", "kind=news&q=esketamine+spray"),
         ("lang=EN_us", "lang=en-US"),

@@ -104,6 +104,7 @@ def test_another_spelling_of_a_query_is_sent_to_the_canonical_one(site: Site) ->
     assert site.get(moved.headers["location"]).status == 200
     assert site.get("/feeds/q.rss").headers["location"] == "/feeds/all.rss"
     assert site.get("/feeds/ptsd.rss?utm_source=x").status == 200, "what is no query of ours is ignored"
+    assert site.get("/feeds/PTSD.rss").headers["location"] == "/feeds/ptsd.rss"
 
 
 @pytest.mark.parametrize("path", ["/feeds/nothing.rss", "/feeds/ptsd/archive/99.atom", "/feeds/source/nobody.atom",

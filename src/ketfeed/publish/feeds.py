@@ -150,6 +150,15 @@ class Publisher:
         except StoreError as error:
             _log.warning("the store cannot be read", action="publish", feed=feed.key, reason=str(error))
             return self._last_good(feed, form, slot)
+        except KetfeedError:
+            raise  # there is no such feed
+        except Exception:  # a bug: subscribers keep what they had
+            _log.exception("a feed could not be made", action="publish", feed=feed.key)
+            try:
+                return self._last_good(feed, form, slot)
+            except StoreError:
+                pass
+            raise
         with self._lock:
             self._keep((feed.key, form), _Slot(marker, rendered))
         return rendered

@@ -233,7 +233,7 @@ def parse_query(catalog: Catalog, raw: str) -> FeedQuery:
             raise QueryError(plain(name)[:40] or "query", f"is not a parameter; there are {', '.join(PARAMETERS)}")
         given.setdefault(name, []).append(value.strip())
     topics = _values(given, "topic", [topic.id for topic in catalog.rules.topics])
-    match = _single(given, "match") or "any"
+    match = (_single(given, "match") or "any").lower()
     if match not in ("any", "all"):
         raise QueryError("match", "is any or all")
     return FeedQuery(
@@ -273,7 +273,7 @@ def _single(given: dict[str, list[str]], name: str) -> str | None:
 
 
 def _values(given: dict[str, list[str]], name: str, known: Iterable[str]) -> tuple[str, ...]:
-    values = sorted({value for value in given.get(name, []) if value})
+    values = sorted({one.strip().lower() for value in given.get(name, []) for one in value.split(",") if one.strip()})
     if len(values) > MAX_VALUES:
         raise QueryError(name, f"has {len(values)} values; {MAX_VALUES} are the most")
     choices = list(known)

@@ -8,6 +8,7 @@ arrives: ``wording``). feedgen is imported in this file only.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,6 +30,9 @@ XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 NAMESPACES = {"dc": DC, "media": MEDIA, "fh": HISTORY}
 RSS_IMAGE_ENDINGS = (".png", ".gif", ".jpg", ".jpeg")
 
+_FORMATTING = threading.Lock()
+"""feedgen sets the locale of the whole process while it writes a date of RSS."""
+
 _log = structlog.get_logger(__name__)
 
 Element = etree._Element  # noqa: SLF001  # lxml gives its element type no other name
@@ -42,7 +46,8 @@ def rss(document: Document) -> bytes:
     generator.ttl(document.ttl)
     if document.icon.endswith(RSS_IMAGE_ENDINGS):
         generator.image(url=document.icon, title=document.title, link=document.page)
-    return _with_stylesheet(generator.rss_str(pretty=True), document)
+    with _FORMATTING:
+        return _with_stylesheet(generator.rss_str(pretty=True), document)
 
 
 def atom(document: Document) -> bytes:

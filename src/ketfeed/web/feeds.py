@@ -167,7 +167,7 @@ def is_feed(path: str) -> bool:
 def locate(desk: Desk, path: str, query: str) -> tuple[Feed, Format]:
     """The feed and format of a path. Raises NoSuchFeed, QueryError."""
     key, _, ending = path.removeprefix("/feeds/").rpartition(".")
-    feed = desk.find(key, query)
+    feed = desk.find(key, query) or desk.find(key.lower(), query)
     if feed is None:
         raise NoSuchFeed("There is no feed at this address.")
     return feed, next(form for form in FORMATS if form == ending)
