@@ -12,16 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ketfeed.model import Entry, EntryKind, Tagging
 from ketfeed.topics.sketch import minhashes
-from ketfeed.topics.story_rules import Report, Verdict, compare, report
+from ketfeed.topics.story_rules import WINDOW, Report, Verdict, compare, report
 
-WINDOW = timedelta(days=45)
-"""How far apart two reports of one event may be; identifiers and links join without a bound.
-
-Republished releases and local versions of agency copy were seen up to five weeks later."""
+__all__ = [
+    "NEAR_KEYS",
+    "WINDOW",
+    "StoryCandidate",
+    "StoryDecision",
+    "StoryKeys",
+    "cluster",
+    "decide",
+    "pick_primary",
+    "story_keys",
+]
 
 NEAR_KEYS = 12
 
@@ -65,7 +72,13 @@ def story_keys(entry: Entry, tagging: Tagging, ready: Report | None = None) -> S
     """What to look up for an entry, and to store so that later entries find it. ``ready``: its report, if made."""
     made = ready or report(entry, tagging)
     exact = tuple(key[:300] for key in made.keys)
-    return StoryKeys(exact, minhashes(made.sketch, NEAR_KEYS))
+    return StoryKeys(exact, near_keys(made))
+
+
+def near_keys(made: Report) -> tuple[str, ...]:
+    """The title as a whole, and minhashes of the concepts: what reports of one event share."""
+    title = (f"t:{made.marks.title[:60]}",) if made.marks.title else ()
+    return (*title, *minhashes(made.sketch, NEAR_KEYS - 1))
 
 
 def decide(
@@ -169,7 +182,7 @@ def _candidate_pairs(reports: Sequence[Report]) -> Iterable[tuple[int, int]]:
     """Pairs that share a key, as the store would find them."""
     holders: dict[str, list[int]] = {}
     for index, made in enumerate(reports):
-        for key in (*made.keys, *(f"near:{near}" for near in minhashes(made.sketch, NEAR_KEYS))):
+        for key in (*made.keys, *near_keys(made)):
             holders.setdefault(key, []).append(index)
     seen: set[tuple[int, int]] = set()
     for indices in holders.values():

@@ -1,0 +1,196 @@
+"""An entry as story rules see it: everything they ask for, read once.
+
+Entry, Tagging ─▶ Report    identifiers, links, dates, and the Marks of its words
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from ketfeed.model import Entry, EntryKind, Tagging
+from ketfeed.topics.identify import main_identifiers
+from ketfeed.topics.sketch import Sketch, sketch
+from ketfeed.topics.terms import fold
+
+Concepts = frozenset[str]
+
+PAPERS: frozenset[EntryKind] = frozenset({"research", "review", "preprint", "trial-record", "guideline"})
+
+MOST_CITED = 2
+"""Identifiers of one paper (DOI and PMID) that coverage of it gives."""
+
+_PUBLISHER = re.compile(r"(?<=\w{4})\s+[-|]\s+(?:[A-Z0-9][\w.&'’]*\s?(?:of |the |and )?){1,5}$")
+"""" - The New York Times" at the end of a title: news searches put it there."""
+
+_RECURRING = re.compile(
+    r"\b((awareness|prevention|history|appreciation|recovery|health) (month|week|day)"
+    r"|(movie|film|book|album|game|tv) reviews?|reviews? (movie|film|book)|squad reviews?"
+    r"|tropical (depression|storm)|round ?up|newsletter|horoscope|this week in|weekly (update|digest)|daily briefing"
+    r"|job (opening|posting)s?|podcast episodes?|calendar of events)\b"
+)
+"""Things of one name that come again each year, week or publisher (on folded titles)."""
+
+_EXPLAINER = re.compile(
+    r"^(why|how|what|when|who|should|can|could|is|are|does|do|will|everything|understanding"
+    r"|\d+ (things|ways|reasons|facts))\b"
+)
+
+STAGES: tuple[tuple[str, Concepts], ...] = (
+    ("verdict", frozenset({"sentence", "prison", "confinement", "probation", "acquit"})),
+    ("plead", frozenset({"plead"})),
+    ("charge", frozenset({"charge"})),
+)
+"""Stages of a case, the latest first: news of a sentence also tells the plea."""
+
+ACTIONS = frozenset({"approve", "reject", "reclassify", "buy", "bankrupt", "acquire", "close"})
+"""What happened, when it is one of these."""
+
+SCOPES = frozenset({"monotherapy", "child", "suicide", "bipolar", "ptsd", "psilocybin", "mdma"})
+"""What a decision is about: an approval as monotherapy is not the first approval."""
+
+OUTCOMES = frozenset({"prison", "confinement", "probation", "acquit"})
+PHASES = frozenset({"phase1", "phase2", "phase3", "phase4"})
+
+PLACES = frozenset({"fda", "eu", "canada", "australia", "japan", "china", "scotland", "nice"})
+"""Who decided: the same drug is approved in many places."""
+
+QUALIFIERS = frozenset(
+    {"monotherapy", "child", "ect", "quetiapine", "psilocybin", "mdma", "crps", "ocd", "aud", "phq9"}
+)
+"""Concepts that make another announcement of the same actor: both reports of one event name them."""
+
+_NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer)\b")
+
+_SMALL = frozenset("12345")
+"""Counts of persons and things; they differ between reports of one event ("2 doctors", "indictment of 5")."""
+
+_PEOPLE = "participants|patients|subjects|adults|veterans|inpatients|people|volunteers|women|men|children|adolescents"
+_SAMPLE = re.compile(
+    rf"\b(\d{{1,3}}(?:,\d{{3}})+|\d{{2,6}})\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b"
+    r"|\bn\s*=\s*(\d{1,3}(?:,\d{3})+|\d{1,6})",
+    re.IGNORECASE,
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred")
+_WORDED_SAMPLE = re.compile(rf"\b({'|'.join(_TENS)})\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b", re.IGNORECASE)
+_WORDS = {word: str(10 * number) for number, word in enumerate(_TENS, 2)}
+_COUNTS = {
+    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13",
+    "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
+}  # fmt: skip
+_TITLE_NUMBER = re.compile(r"\b(\d[\d,.]*)(?:st|nd|rd|th)?\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What the words of a title and lead say that can tell two stories apart; equal texts share one."""
+
+    title: str  # folded
+    sketch: Sketch
+    samples: Concepts  # numbers of people studied
+    numbers: Concepts  # other figures of the title
+    negated: bool  # the title says that it will not happen
+    explains: bool  # the title asks or promises to explain
+    recurs: bool  # the title names a thing that comes again
+    stage: str | None  # of a case
+    told: str | None  # the stage, when the title tells it
+    actions: Concepts
+    scopes: Concepts
+    outcomes: Concepts
+    phases: Concepts
+    places: Concepts
+    qualifiers: Concepts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Report:
+    """What story rules look at in an entry."""
+
+    id: str
+    source: str
+    host: str
+    kind: EntryKind
+    marks: Marks
+    identifiers: Concepts  # that name the entry
+    papers: Concepts  # of these, DOI, PMID and PMCID
+    cited: Concepts  # papers that coverage names in its text, when they are one or two
+    keys: tuple[str, ...]  # exact ones
+    link: str | None  # key of the page
+    earliest: datetime | None  # when it was published, as far as is known
+    latest: datetime | None
+    dated: bool  # by its own date, not the time it was seen
+
+    @property
+    def sketch(self) -> Sketch:
+        """The concepts of title and lead."""
+        return self.marks.sketch
+
+
+def report(
+    entry: Entry, tagging: Tagging, seen: datetime | None = None, span: tuple[datetime, datetime] | None = None
+) -> Report:
+    """An entry as story rules see it. ``seen`` dates an entry without a date; ``span`` is a date known only roughly."""
+    own = frozenset(main_identifiers(entry, tagging.identifiers))
+    cited = _cited(tagging, own)
+    link = f"link:{entry.canonical_link}" if entry.canonical_link and not entry.link_is_redirect else None
+    earliest, latest = span or (entry.published or seen, entry.published or seen)
+    return Report(
+        id=entry.id,
+        source=entry.source_id,
+        host=(urlsplit(entry.link).hostname or "").removeprefix("www.") if entry.link else "",
+        kind=tagging.kind,
+        marks=_marks(entry.title, entry.excerpt or entry.summary),
+        identifiers=own,
+        papers=frozenset(name for name in own if not name.startswith("nct:")),
+        cited=cited,
+        keys=(*sorted(own | cited), *((link,) if link else ())),
+        link=link,
+        earliest=earliest,
+        latest=latest,
+        dated=span is not None or entry.published is not None,
+    )
+
+
+def _cited(tagging: Tagging, own: Concepts) -> Concepts:
+    """The paper a news item is about. Papers cite papers; a long list of sources is no subject either."""
+    if tagging.kind in PAPERS or not tagging.identifiers:
+        return frozenset()
+    papers = [name for name in tagging.identifiers if not name.startswith("nct:") and name not in own]
+    return frozenset(papers) if len(papers) <= MOST_CITED else frozenset()
+
+
+@lru_cache(maxsize=8192)
+def _marks(title: str, excerpt: str) -> Marks:
+    title = _PUBLISHER.sub("", title)
+    folded = fold(title)
+    made = sketch(title, excerpt)
+    lead = f"{title}. {excerpt[:600]}"
+    samples = {(match.group(1) or match.group(2)).replace(",", "") for match in _SAMPLE.finditer(lead)}
+    samples |= {_WORDS[match.group(1).lower()] for match in _WORDED_SAMPLE.finditer(lead)}
+    numbers = {match.group(1).rstrip(".,").replace(",", "") for match in _TITLE_NUMBER.finditer(title)}
+    numbers |= {_COUNTS[word] for word in folded.split() if word in _COUNTS}
+    told = _stage(made.title)
+    return Marks(
+        title=folded,
+        sketch=made,
+        samples=frozenset(samples),
+        numbers=frozenset(numbers - _SMALL),
+        negated=bool(_NEGATION.search(folded)),
+        explains=bool(_EXPLAINER.match(folded)),
+        recurs=bool(_RECURRING.search(folded)),
+        stage=told or _stage(made.lead),
+        told=told,
+        actions=made.title & ACTIONS,
+        scopes=made.lead & SCOPES,
+        outcomes=made.lead & OUTCOMES,
+        phases=made.lead & PHASES,
+        places=made.lead & PLACES,
+        qualifiers=made.title & QUALIFIERS,
+    )
+
+
+def _stage(concepts: Concepts) -> str | None:
+    return next((name for name, signs in STAGES if signs & concepts), None)
