@@ -17,6 +17,8 @@ from ketfeed.topics.identify import address, identify, main_identifiers
         ("https://onlinelibrary.wiley.com/doi/full/10.1002/da.23171?af=R", ["doi:10.1002/da.23171"]),
         ("https://www.frontiersin.org/articles/10.3389/fpsyt.2022.1/full", ["doi:10.3389/fpsyt.2022.1"]),
         ("https://doi.org/10.1002%2Fda.23171", ["doi:10.1002/da.23171"]),
+        ("http://www.nature.com/articles/s41386-022-01266-9", ["doi:10.1038/s41386-022-01266-9"]),
+        ("https://www.bmj.com/content/378/bmj.o2192.full", ["doi:10.1136/bmj.o2192"]),
         ("PMID: 39819527", ["pmid:39819527"]),
         ("https://pubmed.ncbi.nlm.nih.gov/39819527/", ["pmid:39819527"]),
         ("https://pmc.ncbi.nlm.nih.gov/articles/PMC9154276", ["pmcid:PMC9154276"]),

@@ -40,7 +40,9 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("dose", ("mg", "g/kg"), rf"\b\d+(?:\.\d+)?(?:\s?(?:-|–|to|and|or)\s?\d+(?:\.\d+)?)?\s?{_UNITS}\b"),
     ("drug form", _FORMS, (
         r"\b(?:nasal spray|intranasal|intravenous|IV infusions?|infusions?|intramuscular|subcutaneous|sublingual"
-        r"|lozenges?|troches?|oral|topical|extended[\s-]release tablets?|prolonged[\s-]release|transdermal"
+        r"|lozenges?|troches?"
+        r"|oral(?=\s+(?:low-dose\s+)?(?:es|ar|s-|r-)?ketamine)|topical"
+        r"|extended[\s-]release tablets?|prolonged[\s-]release|transdermal"
         r"|microneedle patch)\b"
     )),
 )  # fmt: skip

@@ -29,6 +29,13 @@ _EUCT_WORD = re.compile(r"\beu ?ct\b|\bctis\b")
 _ISRCTN = re.compile(r"\bISRCTN\s?(\d{6,8})\b", re.IGNORECASE)
 _EUROPEPMC_ID = re.compile(r"europepmc\.org/(?:abstract|article)/med/(\d{4,8})", re.IGNORECASE)
 
+_IN_ADDRESSES: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    ("nature.com/articles/", re.compile(r"nature\.com/articles/([a-z]*\d[\w.-]*\d\w?)"), "doi:10.1038/{}"),
+    ("/bmj.", re.compile(r"bmj\.com/content/\d+/(bmj\.[a-z]?\d+)"), "doi:10.1136/{}"),
+    ("plos", re.compile(r"plos\.org/\w+/article\?id=(10\.\d{4}/[\w.]+)"), "doi:{}"),
+)
+"""Publishers whose addresses hold the DOI's own suffix."""
+
 _TRAILING = ".,;:!?'\""
 _PATH_ENDS = re.compile(
     r"(?:/(?:full|abstract|pdf|epdf|meta|fulltext|summary|html?)|\.(?:pdf|full|abstract|short|html?))+$", re.IGNORECASE
@@ -58,6 +65,9 @@ def _in_text(text: str) -> Iterable[str]:
     if "pubmed" in lowered or "pmid" in lowered or "/med/" in lowered:
         for pattern in (_PMID, _EUROPEPMC_ID):
             yield from (f"pmid:{int(match.group(1))}" for match in pattern.finditer(text))
+    for sign, pattern, form in _IN_ADDRESSES:
+        if sign in lowered:
+            yield from (form.format(match.group(1)) for match in pattern.finditer(lowered))
     if "pmc" in lowered:
         yield from (f"pmcid:PMC{int(match.group(1))}" for match in _PMCID.finditer(text))
     if "nct" in lowered:
