@@ -61,8 +61,11 @@ class Tagger:
         found: list[Text] = []
         if entry.title:
             found.append(Text("title", FoldedText(entry.title)))
-        summary = plain(entry.summary)[:MAX_TEXT]
-        content = (entry.text or plain(entry.content))[:MAX_TEXT]
+        if entry.summary and entry.text and not entry.content:  # then the plain text is the summary's
+            summary, content = entry.text[:MAX_TEXT], ""
+        else:
+            summary = plain(entry.summary)[:MAX_TEXT]
+            content = (entry.text or plain(entry.content))[:MAX_TEXT]
         if not summary and content:
             found.append(Text("content", FoldedText(content), leads=True))
         else:
