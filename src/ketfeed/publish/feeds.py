@@ -194,7 +194,7 @@ class Publisher:
         A full page is frozen as first published (RFC 5005 section 4). What an editor hides must go all the same: other
         members, other page.
         """
-        if feed.number > self.store.entries.archive(feed.query)[0]:
+        if not self._is_full(feed):
             return None
         members = " ".join(one.entry.id for one in self._archive_page(feed))
         return hashlib.sha256(members.encode()).hexdigest()
@@ -240,6 +240,7 @@ class Publisher:
         site = self.catalog.site
         before = self._page_before(feed)
         previous = archive_of(feed, before) if before else None
+        after = archive_of(feed, feed.number + 1) if feed.view == "archive" and self._is_full(feed) else None
         live = Feed(base=feed.base, group=feed.group, title="", description="", query=feed.query)
         return Document(
             key=feed.key,
@@ -260,6 +261,7 @@ class Publisher:
             archive=feed.view == "archive",
             current=self._addresses(live) if feed.view == "archive" else None,
             previous=self._addresses(previous) if previous else None,
+            next=self._addresses(after) if after else None,
         )
 
     def stored(self, feed: Feed) -> Sequence[StoredEntry]:
@@ -299,10 +301,13 @@ class Publisher:
         return digest.items(feed, self, now)
 
     def _archive_page(self, feed: Feed) -> Sequence[StoredEntry]:
-        members = self.store.entries.archive_page(feed.query, feed.number)
-        if not members and feed.number > self.store.entries.archive(feed.query)[0]:
+        if feed.number > self.store.entries.archive(feed.query)[0] + 1:
             raise NoSuchFeed("There is no archive page at this address yet.")
-        return members
+        return self.store.entries.archive_page(feed.query, feed.number)
+
+    def _is_full(self, feed: Feed) -> bool:
+        """Whether a page of an archive is closed; the page after it exists from that moment on, if only empty."""
+        return feed.number <= self.store.entries.archive(feed.query)[0]
 
     def archive_pages(self, query: FeedQuery) -> int:
         """How many archive pages a feed has, the one that is not full yet included. Raises StoreError."""

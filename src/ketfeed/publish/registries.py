@@ -22,7 +22,7 @@ HTML_ELEMENTS = listed(
 
 FEED_ELEMENTS = listed(
     """
-    a abbr acronym address b bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt
+    a abbr acronym address b big blockquote br caption center cite code col colgroup dd del dfn div dl dt
     em h1 h2 h3 h4 h5 h6 hr i img ins kbd li ol p pre q s samp small span strike strong sub sup table tbody td
     tfoot th thead tr tt u ul var
     """
