@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from ketfeed.model import (
@@ -47,6 +48,15 @@ def catalog(*sources: Source, backfill: int = 20) -> Catalog:
     return Catalog(sources=sources, site=Site(backfill=backfill))
 
 
+def invented(seed: str, words: int = 12) -> str:
+    """Words that no other seed has, so that only what a test says makes two entries alike."""
+    digest = sha256(seed.encode()).hexdigest() * 2
+    return " ".join(digest[at : at + 6].translate(_LETTERS) for at in range(0, words * 6, 6))
+
+
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 def entry(number: int = 1, of: str = "news", **more: Any) -> Entry:  # noqa: ANN401  # whatever the value has
     """An entry published ``number`` hours before NOW."""
     raw_id = more.get("raw_id", f"tag:{of}.example,2026:{number}")
@@ -57,7 +67,8 @@ def entry(number: int = 1, of: str = "news", **more: Any) -> Entry:  # noqa: ANN
         "title": f"Title {number} of {of}" if number >= 0 else f"Title minus{-number} of {of}",
         "link": f"https://{of}.example/{number}",
         "canonical_link": f"{of}.example/{number}",
-        "summary": f"<p>Summary {number}</p>",
+        "summary": f"<p>{invented(f'{of} {number}')}</p>",
+        "excerpt": invented(f"{of} {number}"),
         "text": f"Words of content {number}",
         "published": NOW - number * HOUR,
     }

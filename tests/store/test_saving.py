@@ -42,7 +42,6 @@ def test_an_unchanged_document_changes_no_feed(store: Store) -> None:
     before = store.version()
     [counts] = save(store, write([entry(1)], at=NOW + HOUR))
     assert store.version() == before
-    assert not counts.changed_feeds
 
 
 def test_an_edited_entry_changes_in_place(store: Store) -> None:
@@ -125,7 +124,7 @@ def test_a_raw_id_twice_in_a_document_is_one_entry(store: Store) -> None:
 
 def test_the_same_raw_id_in_two_sources_is_two_entries(store: Store) -> None:
     save(store, write([entry(1, raw_id="1")]), write([entry(1, of="paper", raw_id="1")], of=source("paper")))
-    assert len(titles(store)) == 2
+    assert store.entries.count() == 2
 
 
 def test_only_the_newest_of_a_first_document_are_announced(empty: Store) -> None:

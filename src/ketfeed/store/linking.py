@@ -17,7 +17,7 @@ from hashlib import blake2b
 from heapq import nsmallest
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from ketfeed.model import Entry, Tagging
 from ketfeed.store.codec import dump, entry_from, tagging_from
@@ -135,6 +135,26 @@ def write_reasons(connection: Connection, links: Links) -> None:
     if links.reasons:
         rows = [{"entry": number, "reasons": dump(said)} for number, said in links.reasons.items()]
         connection.execute(upsert(connection, STORY_LINK, "entry"), rows)
+
+
+def loners(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Those entries, all first of their stories, whose story holds nobody else."""
+    crowded: set[int] = set()
+    for start in range(0, len(numbers), CHUNK):
+        part = numbers[start : start + CHUNK]
+        others = select(ENTRY.c.story).where(ENTRY.c.story.in_(part), ENTRY.c.number != ENTRY.c.story)
+        crowded |= set(connection.execute(others).scalars())
+    return set(numbers) - crowded
+
+
+def move_entries(connection: Connection, links: Links) -> None:
+    """Write the stories that stored entries join, and why."""
+    moved = [{"at_number": number, "to_story": story} for number, story in links.joined.items()]
+    run_many(connection, _MOVE, moved)
+    write_reasons(connection, links)
+
+
+_MOVE = update(ENTRY).where(ENTRY.c.number == bindparam("at_number")).values(story=bindparam("to_story"))
 
 
 def hash48(text: str) -> int:

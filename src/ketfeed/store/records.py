@@ -27,7 +27,6 @@ class PollCounts:
     unchanged: int = 0
     known: bool = False  # at least one entry of the document was stored before
     error: str | None = None  # a sentence: this poll could not be stored, nothing of its entries or validators was
-    changed_feeds: frozenset[str] = frozenset()  # listing feeds that show something else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

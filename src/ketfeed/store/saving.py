@@ -2,11 +2,11 @@
 
 ```
 batch ─▶ BEGIN IMMEDIATE
-         ├─ per poll with a document, inside a savepoint
-         │    compare   stored raw ids and content hashes   → new, edited, unchanged
-         │    recognise new raw ids under an old link and title (a publisher gave everything new ids)
+         ├─ a savepoint: the documents of all polls together; when one cannot be stored, each in a savepoint of its own
+         │    compare   stored raw ids and content hashes → new, edited, unchanged      comparing.py
+         │    link      new entries to stories                                           linking.py
          │    write     entries, full text, matches
-         │    link      stories (stories.py), places in feeds (placing.py)
+         │    place     stories in feeds                                                 placing.py
          ├─ all states and poll rows of the batch
          └─ COMMIT      the version grows when a feed shows something else
 ```
@@ -15,39 +15,32 @@ Validators and hashes reach the disk in the same commit as the entries they stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid5
 
 from sqlalchemy import Connection, bindparam, delete, exc, func, insert, select, update
 
-from ketfeed.model import ENTRY_NAMESPACE, Entry, NormalisedFeed, Tagging
+from ketfeed.model import ENTRY_NAMESPACE
 from ketfeed.store import fulltext
-from ketfeed.store.codec import entry_columns, match_columns, poll_columns, state_columns, state_from, tagging_text
+from ketfeed.store.codec import match_columns, poll_columns, state_columns, state_from, tagging_text
+from ketfeed.store.comparing import Edited, New, SourceFacts, compare, load_sources
 from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.engine import to_us
-from ketfeed.store.linking import Arrival, Candidates, link, write_reasons
+from ketfeed.store.linking import NO_LINKS, Arrival, Candidates, Links, link, loners, move_entries, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
 from ketfeed.store.meta import next_version, publish_version, read_number, run_many, upsert
 from ketfeed.store.placing import INSERT_PLACE, Changed, place_columns, relist
 from ketfeed.store.records import PollCounts, PollWrite
-from ketfeed.store.schema import ENTRY, MATCH, POLL, SOURCE, STATE
+from ketfeed.store.schema import ENTRY, MATCH, POLL, STATE
 
-Stored = Any
-"""A stored entry's row with the columns of ``_COMPARED``."""
-
-Change = tuple[Entry, Tagging | None, dict[str, Any], Stored]
-"""An entry as it is now, its tagging (None: the old one holds), its columns, and its stored row."""
-
-DAY_US = 86_400_000_000
-SAME_DAYS = 2
-"""Days two publication dates may differ when one link and title stand for several entries (a weekly round-up)."""
-
-CHUNK = 500
+TOGETHER = 3000  # entries of several documents written at once
 
 BadPoll = (exc.StatementError, ValueError, TypeError, OverflowError)
 """Errors of one poll's content; anything that says the database itself is in trouble is raised for the whole batch."""
+
+Visit = tuple[PollWrite, SourceFacts]
 
 
 def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) -> list[PollCounts]:
@@ -61,29 +54,28 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
         waiting=any_waiting(connection),
         known=known,
     )
+    visits = [(write, sources[write.source.id]) for write in batch if write.source.id in sources]
+    stored = iter([count for part in _parts(visits) for count in saver.documents(part)])
+    counts: list[PollCounts] = []
     states: list[dict[str, Any]] = []
     polls: list[dict[str, Any]] = []
-    counts: list[PollCounts] = []
-    now = max((to_us(write.poll.started_at) for write in batch), default=0)
     for write in batch:
         source = sources.get(write.source.id)
         if source is None:
             counts.append(PollCounts(error=f"{write.source.id!r} is not in the store: it left the file"))
             continue
-        count = saver.document(write, source) if write.feed is not None else PollCounts()
-        if count.error is not None:
-            write = _failed(connection, write, source, count.error)  # what is recorded instead
-        source.entries += count.new
+        count = next(stored)
         counts.append(count)
+        kept = write if count.error is None else _failed(connection, write, source, count.error)
         counted = {"last_new": count.new, "last_updated": count.updated, "last_unchanged": count.unchanged}
-        states.append(state_columns(write.state) | counted | {"number": source.number, "entries": source.entries})
+        states.append(state_columns(kept.state) | counted | {"number": source.number, "entries": source.entries})
         counted = {"new": count.new, "updated": count.updated, "unchanged": count.unchanged}
-        polls.append(poll_columns(write.poll, source.number) | counted)
-    if states:
-        run_many(connection, _UPDATE_STATE, states)
-        # The same source at the same microsecond is the same visit told twice.
-        run_many(connection, upsert(connection, POLL, "source", "started_at"), polls)
+        polls.append(poll_columns(kept.poll, source.number) | counted)
+    run_many(connection, _UPDATE_STATE, states)
+    # The same source at the same microsecond is the same visit told twice.
+    run_many(connection, upsert(connection, POLL, "source", "started_at"), polls)
     if saver.changed:
+        now = max(to_us(write.poll.started_at) for write in batch)
         publish_version(connection, saver.version, saver.changed, now)
     return counts
 
@@ -95,37 +87,21 @@ _UPDATE_STATE = (
 )
 
 
-@dataclass(slots=True)
-class SourceFacts:
-    """What saving needs to know of a source; ``entries`` grows as the batch is written."""
-
-    number: int
-    id: str
-    salt: str | None
-    active: bool
-    policy: str
-    priority: int
-    entries: int
-
-
-def load_sources(connection: Connection, ids: Iterable[str]) -> dict[str, SourceFacts]:
-    """The batch's sources by id."""
-    found: dict[str, SourceFacts] = {}
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), CHUNK):
-        rows = connection.execute(_SOURCES, {"ids": wanted[start : start + CHUNK]})
-        found.update((row.id, SourceFacts(*row)) for row in rows)
-    return found
-
-
-_SOURCES = (
-    select(
-        SOURCE.c.number, SOURCE.c.id, SOURCE.c.salt, SOURCE.c.active, SOURCE.c.relevance, SOURCE.c.priority,
-        STATE.c.entries,
-    )
-    .join(STATE, STATE.c.source == SOURCE.c.number)
-    .where(SOURCE.c.id.in_(bindparam("ids", expanding=True)))
-)  # fmt: skip
+def _parts(visits: Sequence[Visit]) -> Iterator[list[Visit]]:
+    """Cut a batch where a source comes again, which must see what it stored before, and where it grows too large."""
+    part: list[Visit] = []
+    size = 0
+    seen: set[int] = set()
+    for write, source in visits:
+        entries = len(write.feed.entries) if write.feed else 0
+        if part and (source.number in seen or size + entries > TOGETHER):
+            yield part
+            part, size, seen = [], 0, set()
+        part.append((write, source))
+        seen.add(source.number)
+        size += entries
+    if part:
+        yield part
 
 
 def _failed(connection: Connection, write: PollWrite, source: SourceFacts, error: str) -> PollWrite:
@@ -142,15 +118,6 @@ def _failed(connection: Connection, write: PollWrite, source: SourceFacts, error
 
 
 @dataclass(slots=True)
-class _Sorted:
-    """A document's entries by what they are to the store."""
-
-    new: list[tuple[Entry, Tagging, dict[str, Any]]] = field(default_factory=list)
-    edited: list[Change] = field(default_factory=list)
-    unchanged: int = 0
-
-
-@dataclass(slots=True)
 class _Saver:
     connection: Connection
     version: int
@@ -160,206 +127,165 @@ class _Saver:
     waiting: bool  # editors' decisions about entries not stored yet
     changed: Changed = field(default_factory=Changed)
 
-    def document(self, write: PollWrite, source: SourceFacts) -> PollCounts:
-        """Store one document inside a savepoint; an error of its content is in the result."""
-        assert write.feed is not None  # noqa: S101  # the caller asked
+    def documents(self, visits: Sequence[Visit]) -> list[PollCounts]:
+        """Store the documents of some visits inside a savepoint; an error of one document is in its result.
+
+        All are written together, because a statement for hundreds of rows costs little more than for one. Only when
+        that fails is each tried alone, to find the one that cannot be stored.
+        """
+        if not any(write.feed for write, _ in visits):
+            return [PollCounts()] * len(visits)
         first_number = self.next_number
         savepoint = self.connection.begin_nested()
         try:
-            counts, changed = self._document(write.feed, source, to_us(write.poll.started_at))
+            counts, changed = self._documents(visits)
         except exc.OperationalError:
             raise
         except BadPoll as error:
             savepoint.rollback()
             self.next_number = first_number
-            return PollCounts(error=f"The entries could not be stored: {type(error).__name__}: {_short(error)}")
+            if len(visits) > 1:
+                return [count for visit in visits for count in self.documents([visit])]
+            return [PollCounts(error=f"The entries could not be stored: {type(error).__name__}: {_short(error)}")]
         savepoint.commit()
         self.changed.update(changed)
+        for (_, source), count in zip(visits, counts, strict=True):
+            source.entries += count.new
         return counts
 
-    def _document(self, feed: NormalisedFeed, source: SourceFacts, now: int) -> tuple[PollCounts, Changed]:
-        parts = self._sort(feed, source)
-        changed = self._add(parts.new, source, now) if parts.new else Changed()
-        if parts.edited:
-            changed.update(change_entries(self.connection, parts.edited, now, self.version))
-        renamed = sum(columns["content_hash"] == row.content_hash for _, _, columns, row in parts.edited)
-        counts = PollCounts(
-            new=len(parts.new),
-            updated=len(parts.edited) - renamed,
-            unchanged=parts.unchanged + renamed,
-            known=bool(parts.edited or parts.unchanged),
-            changed_feeds=frozenset(changed),
-        )
+    def _documents(self, visits: Sequence[Visit]) -> tuple[list[PollCounts], Changed]:
+        new: list[New] = []
+        edited: list[Edited] = []
+        counts: list[PollCounts] = []
+        for write, source in visits:
+            if write.feed is None:
+                counts.append(PollCounts())
+                continue
+            parts = compare(self.connection, write.feed, source, to_us(write.poll.started_at))
+            _announce(parts.new, source, self.backfill)
+            new += parts.new
+            edited += parts.edited
+            shown = sum(one.shown for one in parts.edited)
+            counts.append(
+                PollCounts(
+                    new=len(parts.new),
+                    updated=shown,
+                    unchanged=parts.unchanged + len(parts.edited) - shown,
+                    known=bool(parts.edited or parts.unchanged),
+                )
+            )
+        changed = self._add(new) if new else Changed()
+        if edited:
+            changed.update(change_entries(self.connection, edited, self.version, self.known))
         return counts, changed
 
-    # ------------------------------------------------------------ compare
-
-    def _sort(self, feed: NormalisedFeed, source: SourceFacts) -> _Sorted:
-        parts = _Sorted()
-        tagged = bool(feed.taggings)
-        document: dict[str, tuple[Entry, Tagging | None, dict[str, Any]]] = {}
-        for at, entry in enumerate(feed.entries):
-            columns = entry_columns(entry)
-            document.setdefault(columns["raw_id"], (entry, feed.taggings[at] if tagged else None, columns))
-        known = self._known(source, document) if source.entries else {}
-        moved = self._given_new_ids(source, document, known, feed.info.homepage) if source.entries else {}
-        for raw_id, (entry, tagging, columns) in document.items():
-            row = known.get(raw_id)
-            if row is None:
-                row = moved.get(raw_id)
-            if row is None:
-                parts.new.append((entry, tagging or Tagging(), columns))
-            elif row.content_hash == columns["content_hash"] and row.raw_id == raw_id:
-                parts.unchanged += 1
-            else:
-                parts.edited.append((entry, tagging, columns, row))
-        return parts
-
-    def _known(self, source: SourceFacts, document: dict[str, Any]) -> dict[str, Stored]:
-        found: dict[str, Stored] = {}
-        wanted = list(document)
-        for start in range(0, len(wanted), CHUNK):
-            rows = self.connection.execute(_BY_RAW_ID, {"source": source.number, "ids": wanted[start : start + CHUNK]})
-            found.update((row.raw_id, row) for row in rows)
-        return found
-
-    def _given_new_ids(
-        self, source: SourceFacts, document: dict[str, Any], known: dict[str, Stored], homepage: str | None
-    ) -> dict[str, Stored]:
-        """New raw ids whose link and title belong to a stored entry that the document no longer names.
-
-        Not taken for the same: links that several entries of the document share or that are the homepage, and a link
-        and title under which several entries are stored, unless the date is the same too.
-        """
-        fresh: dict[int, list[str]] = {}
-        for raw_id, (entry, _, columns) in document.items():
-            if raw_id not in known and columns["same_key"] is not None and entry.link != homepage:
-                fresh.setdefault(columns["same_key"], []).append(raw_id)
-        keys = [key for key, raw_ids in fresh.items() if len(raw_ids) == 1]
-        stored: dict[int, list[Stored]] = {}
-        for start in range(0, len(keys), CHUNK):
-            rows = self.connection.execute(_BY_SAME_KEY, {"source": source.number, "keys": keys[start : start + CHUNK]})
-            for row in rows:
-                if row.raw_id not in document:
-                    stored.setdefault(row.same_key, []).append(row)
-        found: dict[str, Stored] = {}
-        for key, rows_of_key in stored.items():
-            raw_id = fresh[key][0]
-            published = document[raw_id][2]["published"]
-            match = rows_of_key if len(rows_of_key) == 1 else [row for row in rows_of_key if row.published == published]
-            if len(match) == 1 and _same_time(match[0].published, published):
-                found[raw_id] = match[0]
-        return found
-
-    # ------------------------------------------------------------ write
-
-    def _add(self, new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, now: int) -> Changed:
+    def _add(self, new: Sequence[New]) -> Changed:
         connection = self.connection
         first = self.next_number
         self.next_number += len(new)
-        shown_first = _announced(new, source, self.backfill) if not source.entries else None
-        rows: list[dict[str, Any]] = []
-        matches: list[dict[str, Any]] = []
-        arrivals: list[Arrival] = []
-        for at, (entry, tagging, columns) in enumerate(new):
-            number = first + at
-            said = columns["published"] or columns["updated"]
-            columns |= {
-                "number": number,
-                "id": entry.id if source.salt is None else _salted(source, columns["raw_id"]),
-                "source": source.number,
-                "first_seen": now,
-                "sort_at": now if said is None or said > now else said,
-                "changed_at": now,
-                "announced": True if shown_first is None else at in shown_first,
-                "relevant": tagging.relevant,
-                "edited": False,
-                "kind": tagging.kind,
-                "tagging": tagging_text(tagging),
-            }
-            rows.append(columns)
-            if tagging.matches:
-                matches += match_columns(number, tagging)
-            if tagging.relevant or source.policy == "all":
-                arrivals.append(Arrival(number, entry, tagging, columns["sort_at"], source.priority))
+        arrivals = []
+        for number, one in enumerate(new, start=first):
+            one.columns.update(_own_columns(one, number))
+            if one.tagging.relevant or one.source.policy == "all":
+                arrivals.append(Arrival(number, one.entry, one.tagging, one.columns["sort_at"], one.source.priority))
         links = link(connection, arrivals, self.known)
-        for columns in rows:
-            columns["story"] = links.joined.get(columns["number"], columns["number"])
-        run_many(connection, _INSERT_ENTRY, rows)
+        for one in new:
+            number = one.columns["number"]
+            one.columns["story"] = links.joined.get(number, number)
+        run_many(connection, _INSERT_ENTRY, [one.columns for one in new])
         write_reasons(connection, links)
-        fulltext.add(connection, first, first + len(new) - 1)
-        if matches:
-            run_many(connection, _INSERT_MATCH, matches)
-        changed = self._place(new, source, set(links.joined.values()))
+        fulltext.add(connection, first, self.next_number - 1)
+        matches = [row for one in new for row in match_columns(one.columns["number"], one.tagging)]
+        run_many(connection, _INSERT_MATCH, matches)
+        changed = self._place(new, set(links.joined.values()))
         if self.waiting:
-            changed.update(adopt(connection, {row["id"]: row["number"] for row in rows}, self.version, now))
+            ids = {one.columns["id"]: one.columns["number"] for one in new}
+            now = max(one.now for one in new)
+            changed.update(adopt(connection, ids, self.version, now))
         return changed
 
-    def _place(
-        self, new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, crowded: set[int]
-    ) -> Changed:
+    def _place(self, new: Sequence[New], crowded: set[int]) -> Changed:
         """Give new entries their places; stories that are one new entry alone need no look at what was there."""
-        alone = [_member(columns, tagging, source) for _, tagging, columns in new if columns["story"] not in crowded]
-        listed = [
-            place_columns(place, self.version) for member in alone if member.visible for place in places([member])
-        ]
-        if listed:
-            run_many(self.connection, INSERT_PLACE, listed)
+        alone = [_member(one) for one in new if one.columns["story"] not in crowded]
+        listed = [place_columns(place, self.version) for member in alone for place in places([member])]
+        run_many(self.connection, INSERT_PLACE, listed)
         changed = Changed(row["feed"] for row in listed)
         changed.update(relist(self.connection, crowded, self.version))
         return changed
 
 
-def change_entries(connection: Connection, edited: Sequence[Change], now: int, version: int) -> Changed:
+def _own_columns(one: New, number: int) -> dict[str, Any]:
+    """What the store itself says of a new entry; the story and ``announced`` come from elsewhere."""
+    columns, now = one.columns, one.now
+    said = columns["published"] or columns["updated"]
+    return {
+        "number": number,
+        "id": one.entry.id if one.source.salt is None else _salted(one.source, columns["raw_id"]),
+        "source": one.source.number,
+        "first_seen": now,
+        "sort_at": now if said is None or said > now else said,
+        "changed_at": now,
+        "relevant": one.tagging.relevant,
+        "edited": False,
+        "kind": one.tagging.kind,
+        "tagging": tagging_text(one.tagging),
+    }
+
+
+def change_entries(connection: Connection, edited: Sequence[Edited], version: int, known: Candidates) -> Changed:
     """Overwrite stored entries in place, full text, matches and places with them.
 
-    Id, first seen and story stay, and the sort date never moves forward.
+    Id, first seen and announcement stay, and the sort date never moves forward. An entry that is a story alone looks
+    for companions again: the edit may have brought the identifier that was missing.
     """
-    numbers = [row.number for _, _, _, row in edited]
+    numbers = [one.row.number for one in edited]
     fulltext.remove(connection, numbers)
     rows: list[dict[str, Any]] = []
-    matches: list[dict[str, Any]] = []
-    tagged: list[int] = []
-    for _, tagging, columns, row in edited:
+    for one in edited:
+        columns, row, tagging = one.columns, one.row, one.tagging
         when = columns["published"] or columns["updated"] or row.first_seen
         rows.append(
             columns
             | {
                 "at_number": row.number,
                 "sort_at": min(row.sort_at, when),
-                "changed_at": now if columns["content_hash"] != row.content_hash else row.changed_at,
+                "changed_at": one.now if one.shown else row.changed_at,
                 "relevant": row.relevant if tagging is None else tagging.relevant,
                 "kind": row.kind if tagging is None else tagging.kind,
                 "tagging": row.tagging if tagging is None else tagging_text(tagging),
             }
         )
-        if tagging is not None:
-            tagged.append(row.number)
-            matches += match_columns(row.number, tagging)
     run_many(connection, _UPDATE_ENTRY, rows)
     for number in numbers:
         fulltext.add(connection, number, number)
-    if tagged:
-        gone = delete(MATCH).where(MATCH.c.entry == bindparam("at_entry"))
-        connection.execute(gone, [{"at_entry": number} for number in tagged])
-    if matches:
-        run_many(connection, _INSERT_MATCH, matches)
-    shown = [row.number for _, _, columns, row in edited if columns["content_hash"] != row.content_hash]
-    return relist(connection, {row.story for _, _, _, row in edited}, version, shown)
+    tagged = [(one.row.number, one.tagging) for one in edited if one.tagging is not None]
+    run_many(connection, _DELETE_MATCHES, [{"at_entry": number} for number, _ in tagged])
+    run_many(connection, _INSERT_MATCH, [row for number, tagging in tagged for row in match_columns(number, tagging)])
+    links = _link_again(connection, edited, {row["at_number"]: row["sort_at"] for row in rows}, known)
+    stories = {one.row.story for one in edited} | set(links.joined.values())
+    return relist(connection, stories, version, [one.row.number for one in edited if one.shown])
+
+
+def _link_again(connection: Connection, edited: Sequence[Edited], sort_at: dict[int, int], known: Candidates) -> Links:
+    may = [
+        one for one in edited
+        if one.shown and one.source is not None and one.tagging is not None and not one.row.edited
+        and one.row.story == one.row.number and (one.tagging.relevant or one.source.policy == "all")
+    ]  # fmt: skip
+    alone = loners(connection, [one.row.number for one in may])
+    arrivals = [
+        Arrival(one.row.number, one.entry, one.tagging, sort_at[one.row.number], one.source.priority)
+        for one in may
+        if one.row.number in alone and one.tagging is not None and one.source is not None
+    ]
+    links = link(connection, arrivals, known) if arrivals else NO_LINKS
+    move_entries(connection, links)
+    return links
 
 
 _INSERT_ENTRY = insert(ENTRY)
 _INSERT_MATCH = insert(MATCH)
-_COMPARED = (
-    ENTRY.c.number, ENTRY.c.raw_id, ENTRY.c.same_key, ENTRY.c.content_hash, ENTRY.c.story, ENTRY.c.published,
-    ENTRY.c.first_seen, ENTRY.c.sort_at, ENTRY.c.changed_at, ENTRY.c.relevant, ENTRY.c.kind, ENTRY.c.tagging,
-)  # fmt: skip
-_BY_RAW_ID = select(*_COMPARED).where(
-    ENTRY.c.source == bindparam("source"), ENTRY.c.raw_id.in_(bindparam("ids", expanding=True))
-)
-_BY_SAME_KEY = select(*_COMPARED).where(
-    ENTRY.c.source == bindparam("source"), ENTRY.c.same_key.in_(bindparam("keys", expanding=True))
-)
+_DELETE_MATCHES = delete(MATCH).where(MATCH.c.entry == bindparam("at_entry"))
 _STAYS = {"number", "id", "source", "story", "first_seen", "announced", "edited"}
 _UPDATE_ENTRY = (
     update(ENTRY)
@@ -368,39 +294,44 @@ _UPDATE_ENTRY = (
 )
 
 
-def _member(columns: dict[str, Any], tagging: Tagging, source: SourceFacts) -> Member:
+def _member(one: New) -> Member:
     """A new entry as placing sees it: no editor has decided anything about it yet."""
+    columns, source = one.columns, one.source
     return Member(
         number=columns["number"],
         story=columns["story"],
         source=source.number,
         priority=source.priority,
-        kind=tagging.kind,
+        kind=one.tagging.kind,
         language=columns["language"],
         sort_at=columns["sort_at"],
         visible=is_visible(
-            active=source.active, relevant=tagging.relevant, policy=source.policy, announced=columns["announced"],
-            hidden=False, pinned=False, added=False,
+            active=source.active, relevant=one.tagging.relevant, policy=source.policy,
+            announced=columns["announced"], hidden=False, pinned=False, added=False,
         ),
-        topics=frozenset(match.topic for match in tagging.matches),
+        topics=frozenset(match.topic for match in one.tagging.matches),
         pinned=False,
     )  # fmt: skip
 
 
-def _announced(new: list[tuple[Entry, Tagging, dict[str, Any]]], source: SourceFacts, backfill: int) -> set[int]:
-    """Which entries of a first document are announced: the newest ``backfill`` of those that may be public.
+def _announce(new: Sequence[New], source: SourceFacts, backfill: int) -> None:
+    """Decide which new entries are announced: all, but of a first document only the newest ``backfill`` that may be
+    public.
 
     Others are announced when they are among the newest of the whole document, for the day a rule finds them relevant.
     Entries without a date count in the order of the document.
     """
-    newest = sorted(range(len(new)), key=lambda at: -(new[at][2]["published"] or new[at][2]["updated"] or 1 << 62))
-    eligible = [at for at in newest if new[at][1].relevant or source.policy == "all"]
-    may = set(eligible)
-    return set(eligible[:backfill]) | {at for at in newest[:backfill] if at not in may}
-
-
-def _same_time(stored: int | None, said: int | None) -> bool:
-    return stored is None or said is None or abs(stored - said) <= SAME_DAYS * DAY_US
+    if source.entries:
+        for one in new:
+            one.columns["announced"] = True
+        return
+    newest = sorted(new, key=lambda one: -(one.columns["published"] or one.columns["updated"] or 1 << 62))
+    eligible = [one for one in newest if one.tagging.relevant or source.policy == "all"]
+    public = {id(one) for one in eligible}
+    announced = {id(one) for one in eligible[:backfill]}
+    announced |= {id(one) for one in newest[:backfill] if id(one) not in public}
+    for one in new:
+        one.columns["announced"] = id(one) in announced
 
 
 def _salted(source: SourceFacts, raw_id: str) -> str:

@@ -20,9 +20,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from ketfeed.model import Entry, Source, Tagging
 from ketfeed.store.codec import entry_columns, entry_from, match_columns, source_from, tagging_from, tagging_text
+from ketfeed.store.comparing import Edited
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of, overrule
 from ketfeed.store.engine import Database, to_us
-from ketfeed.store.linking import Arrival, Candidates, link, write_reasons
+from ketfeed.store.linking import Arrival, Candidates, link, loners, move_entries
 from ketfeed.store.meta import next_version, publish_version, read_meta, write_meta
 from ketfeed.store.placing import relist
 from ketfeed.store.records import Mark, TagChange, Tagged
@@ -78,19 +79,15 @@ class Tags:
             edited = []
             for tagged, entry, tagging in pairs:
                 row = current.get(tagged.number)
-                columns = entry_columns(entry)
-                if (
-                    row is None
-                    or row.content_hash != tagged.content_hash
-                    or row.content_hash == columns["content_hash"]
-                ):
+                if row is None or row.content_hash != tagged.content_hash:
                     continue
-                edited.append((entry, tagging, columns | {"raw_id": row.raw_id}, row))
+                columns = entry_columns(entry) | {"raw_id": row.raw_id}
+                if columns["content_hash"] != row.content_hash:
+                    edited.append(Edited(entry, tagging, columns, row, None, to_us(now)))
             if edited:
                 version = next_version(connection)
-                publish_version(
-                    connection, version, change_entries(connection, edited, to_us(now), version), to_us(now)
-                )
+                changed = change_entries(connection, edited, version, self._candidates)
+                publish_version(connection, version, changed, to_us(now))
             if mark is not None:
                 _write_mark(connection, mark)
         return len(edited)
@@ -215,7 +212,7 @@ def _look_for_stories(
     connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], current: Mapping[int, Any], known: Candidates
 ) -> set[int]:
     """Entries that may be public only now were never asked for their story; returns the stories they join."""
-    alone = _alone(connection, [number for number, row in current.items() if row.story == number and not row.edited])
+    alone = loners(connection, [number for number, row in current.items() if row.story == number and not row.edited])
     arrivals = [
         Arrival(tagged.number, tagged.entry, tagging, current[tagged.number].sort_at, current[tagged.number].priority)
         for tagged, tagging in pairs
@@ -223,23 +220,8 @@ def _look_for_stories(
         and tagged.number in alone
     ]  # fmt: skip
     links = link(connection, arrivals, known)
-    if links.joined:
-        connection.execute(
-            update(ENTRY).where(ENTRY.c.number == bindparam("at_number")).values(story=bindparam("to_story")),
-            [{"at_number": number, "to_story": story} for number, story in links.joined.items()],
-        )
-        write_reasons(connection, links)
+    move_entries(connection, links)
     return set(links.joined.values())
-
-
-def _alone(connection: Connection, numbers: Sequence[int]) -> set[int]:
-    """Those whose story, named by their own number, holds nobody else."""
-    crowded: set[int] = set()
-    for start in range(0, len(numbers), CHUNK):
-        part = numbers[start : start + CHUNK]
-        others = select(ENTRY.c.story).where(ENTRY.c.story.in_(part), ENTRY.c.number != ENTRY.c.story)
-        crowded |= set(connection.execute(others).scalars())
-    return set(numbers) - crowded
 
 
 def difference(tagged: Tagged, before: Tagging, after: Tagging) -> TagChange | None:
