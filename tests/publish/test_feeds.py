@@ -172,6 +172,8 @@ def test_a_full_archive_page_never_changes_and_everything_is_in_some_page(store:
     assert len(seen) == 11 * 20 + 1, "a new subscriber can have the whole history"
     with pytest.raises(NoSuchFeed):
         restarted.render(feed("pain/archive/99"), "atom", NOW)
+    with pytest.raises(NoSuchFeed):
+        restarted.render(feed("kind/news/archive/1"), "atom", NOW)
 
 
 def test_what_an_editor_hides_leaves_even_a_full_archive_page(store: Store, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from ketfeed.publish.xml import atom, rss
 from ketfeed.store.records import FeedVersion, StoredEntry
 
 CACHE_BYTES = 192 * 1024 * 1024  # of rendered feeds in memory
+DOCUMENTS_KEPT = 40  # feeds whose items are kept until their other formats are asked for
 TTL = 60  # minutes; what RSS tells readers that ask for it
 LINKED = 200  # entries ranked for a digest
 CONTENT_OF_ITEM = 128 * 1024  # bytes as written in XML
@@ -120,6 +121,7 @@ class Publisher:
         self._ledger = Ledger(folder)
         self._slots: OrderedDict[tuple[str, Format], _Slot] = OrderedDict()
         self._size = 0
+        self._documents: OrderedDict[str, tuple[object, Document]] = OrderedDict()
         self._lock = threading.Lock()
         self.place = self._place()
 
@@ -143,10 +145,9 @@ class Publisher:
         """
         slot = self._slots.get((feed.key, form))
         try:
-            marker = self._marker(feed, now)
-            if slot is not None and slot.marker == marker:
+            if slot is not None and slot.marker == self._marker(feed, now):
                 return slot.rendered
-            rendered = self._render(feed, form, now)
+            return self._renew(feed, form, now)
         except StoreError as error:
             _log.warning("the store cannot be read", action="publish", feed=feed.key, reason=str(error))
             return self._last_good(feed, form, slot)
@@ -159,31 +160,48 @@ class Publisher:
             except StoreError:
                 pass
             raise
-        with self._lock:
-            self._keep((feed.key, form), _Slot(marker, rendered))
-        return rendered
 
-    def marker(self, feed: Feed, now: datetime) -> object:
-        """Equal as long as the feed shows the same; cheap. Raises StoreError."""
-        return self._marker(feed, now)
+    def _renew(self, feed: Feed, form: Format, now: datetime) -> Rendered:
+        """Render what changed. One at a time: an older state must never be published after a newer one."""
+        with self._lock:
+            marker = self._marker(feed, now)
+            slot = self._slots.get((feed.key, form))
+            if slot is not None and slot.marker == marker:
+                return slot.rendered  # another thread was first
+            rendered = self._render(feed, form, now, marker)
+            self._keep((feed.key, form), _Slot(marker, rendered))
+            return rendered
 
     def _marker(self, feed: Feed, now: datetime) -> object:
+        """Equal as long as the feed shows the same; cheap. Raises StoreError."""
         version: object = self.store.version()
         if feed.story is None and feed.group != "query":
             found = self.store.entries.feed_version(feed.query)
             version = found.version if found else version
         return (version, self.catalog.digest, self.catalog.site, digest.period_of(feed, now))
 
-    def _render(self, feed: Feed, form: Format, now: datetime) -> Rendered:
+    def _render(self, feed: Feed, form: Format, now: datetime, marker: object) -> Rendered:
+        def write() -> bytes:
+            return WRITERS[form](self._document(feed, now, marker))
+
         key = self._key(feed, form)
         if feed.view == "archive" and (members := self._full_page(feed)):
             frozen = f"{key} {members}"
-            kept = self._ledger.get(frozen) or self._ledger.publish(frozen, self._write(feed, form, now), now)
+            kept = self._ledger.get(frozen) or self._ledger.publish(frozen, write(), now)
             return self._rendered(feed, form, self._ledger.publish(key, kept.body, kept.last_modified))
-        return self._rendered(feed, form, self._ledger.publish(key, self._write(feed, form, now), now))
+        return self._rendered(feed, form, self._ledger.publish(key, write(), now))
 
-    def _write(self, feed: Feed, form: Format, now: datetime) -> bytes:
-        return WRITERS[form](self.document(feed, now))
+    def _document(self, feed: Feed, now: datetime, marker: object) -> Document:
+        """The document, made once for all three formats."""
+        known = self._documents.get(feed.key)
+        if known is not None and known[0] == marker:
+            return known[1]
+        made = self.document(feed, now)
+        self._documents[feed.key] = (marker, made)
+        self._documents.move_to_end(feed.key)
+        while len(self._documents) > DOCUMENTS_KEPT:
+            self._documents.popitem(last=False)
+        return made
 
     def _key(self, feed: Feed, form: Format) -> str:
         return f"{self.base_url} {feed.key} {form}"
@@ -301,7 +319,8 @@ class Publisher:
         return digest.items(feed, self, now)
 
     def _archive_page(self, feed: Feed) -> Sequence[StoredEntry]:
-        if feed.number > self.store.entries.archive(feed.query)[0] + 1:
+        closed, waiting = self.store.entries.archive(feed.query)
+        if feed.number > closed + (closed > 0 or waiting > 0):
             raise NoSuchFeed("There is no archive page at this address yet.")
         return self.store.entries.archive_page(feed.query, feed.number)
 
