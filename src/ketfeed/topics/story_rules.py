@@ -42,6 +42,10 @@ SHARED_MASS = 2.0
 SAMPLE_BONUS = 0.12
 """An equal number of people studied says that it is the same trial."""
 
+NEWS_DAYS = timedelta(days=3)
+NEWS_BONUS = 0.03
+"""Two dated reports of these days are likelier to be about one event than two of one month."""
+
 RECORD_TITLE = 0.55
 """Titles of one trial in two registers, the official and the public one."""
 
@@ -112,7 +116,7 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     """Judge by words: papers by their titles, reports of events by titles and leads."""
     title, lead = title_overlap(one.sketch, other.sketch), lead_overlap(one.sketch, other.sketch)
     numbers = one.marks.samples & other.marks.samples
-    score = 0.4 * title + 0.6 * lead + (SAMPLE_BONUS if numbers else 0.0)
+    score = 0.4 * title + 0.6 * lead + (SAMPLE_BONUS if numbers else 0.0) + (NEWS_BONUS if _fresh(one, other) else 0.0)
     copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
     if shared_title >= TITLE_MASS and (copies or _contained(one.sketch, other.sketch)):
         return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {_words(one, other)}",))
@@ -124,6 +128,13 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     if numbers:
         reasons.append(f"same number of people: {min(numbers)}")
     return Verdict(same=True, score=score, reasons=tuple(reasons))
+
+
+def _fresh(one: Report, other: Report) -> bool:
+    """Whether both have a date of their own, to the day, and the same days."""
+    if not (one.dated and other.dated) or one.earliest != one.latest or other.earliest != other.latest:
+        return False
+    return one.earliest is not None and other.earliest is not None and abs(one.earliest - other.earliest) <= NEWS_DAYS
 
 
 def _words(one: Report, other: Report) -> str:
