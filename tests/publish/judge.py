@@ -122,7 +122,7 @@ def _text_construct(name: str, kind: str, text: str) -> list[str]:
     if not text.strip():
         return [f"empty {name}"]
     if kind == "html":
-        return _html(text)
+        return complaints_about_html(text)
     return [f"{name} has undeclared HTML: {text[:60]!r}"] if _hints_at_html(text) else []
 
 
@@ -169,7 +169,9 @@ def _rss_item(item: etree._Element) -> list[str]:
         found += [] if counts[name] == 1 else [f"{counts[name]} of {name}"]
     found += _uri(item.findtext("link") or "") + _date(item.findtext("pubDate") or "", RFC822)
     found += _date(item.findtext(f"{ATOM}updated") or "", RFC3339)
-    found += _html(item.findtext("description") or "") + _html(item.findtext(CONTENT) or "")
+    found += complaints_about_html(item.findtext("description") or "") + complaints_about_html(
+        item.findtext(CONTENT) or ""
+    )
     guid = item.find("guid")
     if guid is None or guid.get("isPermaLink") != "false" or not UUID.fullmatch(guid.text or ""):
         found.append("guid")
@@ -194,7 +196,7 @@ def _json(body: bytes) -> list[str]:
     found += [f"feed without {name}" for name in ("title", "home_page_url", "feed_url") if not feed.get(name)]
     found += _unique([item["id"] for item in feed["items"]])
     for item in feed["items"]:
-        found += _uri(item["url"]) + _html(item["content_html"])
+        found += _uri(item["url"]) + complaints_about_html(item["content_html"])
         found += _date(item["date_published"], RFC3339) + _date(item["date_modified"], RFC3339)
         found += [] if item["authors"] and all(one.get("name") for one in item["authors"]) else ["authors"]
         found += [] if all(isinstance(tag, str) and tag for tag in item.get("tags", [])) else ["tags"]
@@ -267,7 +269,8 @@ def _thumbnails(root: etree._Element) -> list[str]:
     return [fault for one in root.iter(f"{MEDIA}thumbnail") for fault in _uri(one.get("url"))]
 
 
-def _html(markup: str) -> list[str]:
+def complaints_about_html(markup: str) -> list[str]:
+    """Faults of an HTML fragment: parse errors, elements and attributes that are a risk, addresses that are none."""
     parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
     tree = parser.parseFragment(markup)
     found = [f"HTML {code} at {place}: {markup[:80]!r}" for place, code, _ in parser.errors]

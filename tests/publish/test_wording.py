@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from random import Random
 
+import pytest
+from tests.publish.judge import complaints_about_html
+
+from ketfeed.publish.registries import HTML_ELEMENTS
 from ketfeed.publish.wording import fragment, language, legal, looks_like_html, media_type, plain, shorten, web_address
 
 
@@ -68,6 +72,25 @@ def test_text_that_a_guessing_reader_takes_for_html_is_known(text: str) -> None:
 def test_html_is_reduced_to_what_any_reader_shows_and_no_validator_doubts(given: str, wanted: str) -> None:
     assert fragment(given) == wanted
     assert fragment(wanted) == wanted
+
+
+PIECES = [
+    *(f"<{name}>" for name in sorted(HTML_ELEMENTS)), *(f"</{name}>" for name in sorted(HTML_ELEMENTS)),
+    "<math>", "<svg>", "<template>", "<plaintext>", "<xmp>", "<o:p>", "<a href='/x'>",
+    "<a href='https://a.example/?b=1&c'>",
+    "<td colspan=2>", "<img src=https://a.example/é alt='<b>'>", "<p style=x onclick=y lang=EN dir=RTL", "text", " ", "&",
+    "&bogus;", "&#0;", "&#128;", "<", ">", "</>", "<!--", "-->", "<![CDATA[x]]>", "<?x?>", "\x00", "\u2028", "\ufffe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_markup_becomes_a_fragment_that_parses_without_an_error(seed: int) -> None:
+    dice = Random(seed)  # noqa: S311  # the same in every run
+    for _ in range(50):
+        markup = "".join(dice.choices(PIECES, k=dice.randint(1, 25)))
+        cleaned = fragment(markup)
+        assert complaints_about_html(cleaned) == [], markup
+        assert fragment(cleaned) == cleaned, markup
 
 
 @pytest.mark.parametrize(
