@@ -113,6 +113,11 @@ def test_one_announcement_in_other_words_is_one_story(title: str, summary: str) 
             "one source",
         ),
         (
+            told("Birmingham man jailed for ketamine supply", "Police found two kilos at his flat.", at=day(1)),
+            told("Bristol man jailed for ketamine supply", "Officers found cash at his home.", at=day(2)),
+            "two things",
+        ),
+        (
             told("Trial of esketamine (NCT00000001)", "Depression."),
             told("Trial of esketamine (NCT00000002)", "Depression."),
             "different papers",
@@ -169,6 +174,22 @@ def test_the_publisher_at_the_end_of_a_title_does_not_count() -> None:
     title = "Ketamine pill eases depression in Otago trial"
     assert compare(told(f"{title} - The New York Times", "a"), told(f"{title} | Fierce Pharma", "b")).same
     assert "monotherapy" in told("FDA approves Spravato - first monotherapy for adults").sketch.title
+
+
+def test_two_analyses_of_one_trial_are_two_papers() -> None:
+    """The same 676 people, relapse in one and quality of life in the other."""
+    one = told("Esketamine versus quetiapine: relapse in ESCAPE-TRD", "Relapse in 676 adults.", tagging=PAPER)
+    other = told("Esketamine versus quetiapine: quality of life in ESCAPE-TRD", "EQ-5D in 676 adults.", tagging=PAPER)
+    assert not compare(one, other).same
+
+
+def test_an_equal_sum_makes_two_reports_of_one_deal_likelier() -> None:
+    """$23 million and $23M."""
+    one = told("Ketamine company Nue Life raises $23 million", "The round was led by a fund.", at=day(1))
+    other = told("Nue Life closes $23M series A for at-home ketamine", "The start-up will expand.", at=day(2))
+    verdict = compare(one, other)
+    assert verdict.same
+    assert "same figure: 23" in verdict.reasons
 
 
 def test_one_page_is_one_story() -> None:

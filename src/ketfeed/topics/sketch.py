@@ -42,7 +42,7 @@ ptsd: ptsd | post-traumatic stress disorder | posttraumatic stress disorder | po
 ect: ect | electroconvulsive therapy | electroconvulsive | electroshock | shock therapy | electro-convulsive therapy
 ocd: ocd | obsessive-compulsive disorder | obsessive compulsive disorder | obsessive-compulsive
 crps: crps | complex regional pain syndrome
-aud: alcohol use disorder | alcoholism | alcoholic | alcoholics | alcohol addiction | alcohol dependence
+aud: alcohol use disorder | alcohol use | alcoholism | alcoholic | alcoholics | alcohol addiction | alcohol dependence
 suicide: suicide | suicides | suicidal | suicidality | suicidal ideation | suicidal thoughts
 ketamine: ketamine | ketamina | ketamin | special k | racemic ketamine
 kap: ketamine-assisted therapy | ketamine-assisted psychotherapy | ketamine assisted therapy | psychedelic therapy |

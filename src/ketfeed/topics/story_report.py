@@ -81,7 +81,8 @@ _COUNTS = {
     "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13",
     "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
 }  # fmt: skip
-_TITLE_NUMBER = re.compile(r"\b(\d[\d,.]*)(?:st|nd|rd|th)?\b")
+_TITLE_NUMBER = re.compile(r"\b(\d[\d,.]*)(?:st|nd|rd|th|[MmKk]|bn)?\b")
+_YEAR = re.compile(r"(19|20)\d\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class Marks:
     sketch: Sketch
     samples: Concepts  # numbers of people studied
     numbers: Concepts  # other figures of the title
+    amounts: Concepts  # of these, those that are no year
     negated: bool  # the title says that it will not happen
     explains: bool  # the title asks or promises to explain
     recurs: bool  # the title names a thing that comes again
@@ -178,6 +180,7 @@ def _marks(title: str, excerpt: str) -> Marks:
         sketch=made,
         samples=frozenset(samples),
         numbers=frozenset(numbers - _SMALL),
+        amounts=frozenset(number for number in numbers - _SMALL if not _YEAR.fullmatch(number)),
         negated=bool(_NEGATION.search(folded)),
         explains=bool(_EXPLAINER.match(folded)),
         recurs=bool(_RECURRING.search(folded)),

@@ -39,8 +39,8 @@ EVENT_SCORE = 0.4
 SHARED_MASS = 2.0
 """Informative concepts two reports must share: two names, or a name and two half-common words."""
 
-SAMPLE_BONUS = 0.12
-"""An equal number of people studied says that it is the same trial."""
+FIGURE_BONUS = 0.12
+"""An equal number of people studied says that it is the same trial, an equal sum of money the same deal."""
 
 NEWS_DAYS = timedelta(days=3)
 NEWS_BONUS = 0.03
@@ -116,8 +116,11 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     """Judge by words: papers by their titles, reports of events by titles and leads."""
     title, lead = title_overlap(one.sketch, other.sketch), lead_overlap(one.sketch, other.sketch)
     numbers = one.marks.samples & other.marks.samples
-    score = 0.4 * title + 0.6 * lead + (SAMPLE_BONUS if numbers else 0.0) + (NEWS_BONUS if _fresh(one, other) else 0.0)
+    figures = numbers or one.marks.amounts & other.marks.amounts
+    score = 0.4 * title + 0.6 * lead + (FIGURE_BONUS if figures else 0.0) + (NEWS_BONUS if _fresh(one, other) else 0.0)
     copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
+    if one.kind in PAPERS and other.kind in PAPERS and _each_has_its_own(one.marks, other.marks):
+        copies = False
     if shared_title >= TITLE_MASS and (copies or _contained(one.sketch, other.sketch)):
         return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {_words(one, other)}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
@@ -125,9 +128,17 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     if mass(one.sketch.lead & other.sketch.lead) < SHARED_MASS:
         return Verdict(score=score)
     reasons = [f"same report in other words ({score:.0%}): {_words(one, other)}"]
-    if numbers:
-        reasons.append(f"same number of people: {min(numbers)}")
+    if figures:
+        reasons.append(f"same figure: {min(figures)}")
     return Verdict(same=True, score=score, reasons=tuple(reasons))
+
+
+def _each_has_its_own(mine: Marks, theirs: Marks) -> bool:
+    """Whether each title tells something the other report does not: two analyses of one trial."""
+    return all(
+        any(weight(word) >= 1.0 for word in named.sketch.title - silent.sketch.lead)
+        for named, silent in ((mine, theirs), (theirs, mine))
+    )
 
 
 def _fresh(one: Report, other: Report) -> bool:
@@ -148,7 +159,7 @@ def _needed(one: Report, other: Report, title: float, numbers: bool) -> float:
     papers = (one.kind in PAPERS) + (other.kind in PAPERS)
     if one.kind == other.kind == "trial-record" and title >= RECORD_TITLE:
         return EVENT_SCORE
-    if papers == 2 and not numbers:
+    if papers == 2:
         return NEVER
     if papers == 1 and not numbers and not one.sketch.names & other.sketch.names:
         return COVERAGE_SCORE
@@ -181,7 +192,12 @@ def _against(one: Report, other: Report, *, equal: bool) -> str:
         return "two items of one source"
     if mine.explains != theirs.explains:
         return "an explainer beside a report"
-    return _other_figures(mine, theirs) or _other_stage(mine, theirs) or _other_decision(mine, theirs)
+    return (
+        _other_figures(mine, theirs)
+        or _other_stage(mine, theirs)
+        or _other_decision(mine, theirs)
+        or _same_headline(mine, theirs)
+    )
 
 
 def _dates_apart(one: Report, other: Report, equal: bool) -> str:
@@ -238,6 +254,23 @@ def _other_decision(mine: Marks, theirs: Marks) -> str:
     if mine.negated != theirs.negated:
         return "one says it will not happen"
     return _only_one(mine, theirs) or _only_one(theirs, mine)
+
+
+def _same_headline(mine: Marks, theirs: Marks) -> str:
+    """One headline about two things: "Clinic opens in Boise", "Clinic opens in Tulsa"."""
+    left, right = mine.sketch.order, theirs.sketch.order
+    if len(left) != len(right) or len(left) < 3:
+        return ""
+    differing = [place for place in range(len(left)) if left[place] != right[place]]
+    if not 1 <= len(differing) <= len(left) // 3:
+        return ""
+    for place in differing:
+        one, other = left[place], right[place]
+        named = place == 0 or (one in mine.sketch.names and other in theirs.sketch.names)
+        own = one not in theirs.sketch.lead and other not in mine.sketch.lead
+        if named and own and min(weight(one), weight(other)) >= 1.0:
+            return f"one headline about two things: {one}, {other}"
+    return ""
 
 
 def _only_one(named: Marks, silent: Marks) -> str:
