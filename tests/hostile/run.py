@@ -25,14 +25,17 @@ from typing import Any
 
 from tests.hostile import watch
 from tests.hostile.certificates import make_certificates
-from tests.hostile.row import DEADLINE, LIVE_EVERY, NETWORK, Row
+from tests.hostile.row import DEADLINE, FEED, LIVE_EVERY, NETWORK, Row
 from tests.hostile.table import GROUPS, HEALTHY, ROWS, host_of
 from tests.isolation import isolate
 
 from ketfeed.errors import DnsFailed
+from ketfeed.ingest.limits import Document
+from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Auth, Catalog, Poll, RuleSet, Source, Term, TopicRule
 from ketfeed.net.client import Client, default_context
 from ketfeed.run.due import DuePolls
+from ketfeed.run.logs import configure_logs
 from ketfeed.run.schedule import Schedule
 from ketfeed.run.service import Polling, polling
 from ketfeed.settings import Settings, load_settings
@@ -233,6 +236,14 @@ class Run:
         self.seen["live"] = {"since": began, "hosts": [host_of(int(source.id[5:])) for source in sources]}
 
 
+async def warm_up(settings: Settings) -> None:
+    """Let multiprocessing start what it keeps for the life of a process (fork server, resource tracker)."""
+    sandbox = Sandbox(settings, RULES)
+    source = Source(id="warm", url="https://example.org/feed")
+    await sandbox.read(Document(body=FEED, content_type=None, url=source.url), source, datetime.now(UTC))
+    sandbox.close()
+
+
 def main(folder: Path) -> None:
     make_certificates(folder / "certificates", [host_of(index) for index in range(len(ROWS))])
     web = TheWeb(folder / "certificates")
@@ -240,8 +251,10 @@ def main(folder: Path) -> None:
         data=folder, allow_networks=NETWORK, deadline=DEADLINE, connect_timeout=2.0, concurrency=AT_ONCE,
         host_interval=1.0, parse_cpu=3.0, parse_wall=4.0, log_format="json",
     )  # fmt: skip
+    configure_logs("json")
     run = Run(folder, web, settings)
-    before = watch.descriptors()
+    asyncio.run(warm_up(settings))
+    before, helpers = watch.descriptors(), watch.children()
     with Store.open(f"sqlite:///{folder / 'all.db'}") as store:
         asyncio.run(run.all(store))
     run.seen |= {key: web.report()[key] for key in ("requests", "sent")}
@@ -251,7 +264,7 @@ def main(folder: Path) -> None:
     after = watch.descriptors()
     run.seen["left"] = {
         "descriptors": [name for name in after if after.count(name) > before.count(name)],
-        "processes": [child for child in watch.children() if child != web._process.pid],
+        "processes": [child for child in watch.children() if child not in helpers],
     }
     run.seen["web"] = web.report()
     run.seen["lookups"] = run.names.asked
