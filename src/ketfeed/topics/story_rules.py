@@ -125,7 +125,7 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
         return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {_words(one, other)}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
         return Verdict(score=score)
-    if mass(one.sketch.lead & other.sketch.lead) < SHARED_MASS:
+    if mass(one.sketch.lead & other.sketch.lead) + (1.0 if figures else 0.0) < SHARED_MASS:
         return Verdict(score=score)
     reasons = [f"same report in other words ({score:.0%}): {_words(one, other)}"]
     if figures:
