@@ -76,10 +76,10 @@ def test_html_is_reduced_to_what_any_reader_shows_and_no_validator_doubts(given:
 
 PIECES = [
     *(f"<{name}>" for name in sorted(HTML_ELEMENTS)), *(f"</{name}>" for name in sorted(HTML_ELEMENTS)),
-    "<math>", "<svg>", "<template>", "<plaintext>", "<xmp>", "<o:p>", "<a href='/x'>",
-    "<a href='https://a.example/?b=1&c'>",
-    "<td colspan=2>", "<img src=https://a.example/é alt='<b>'>", "<p style=x onclick=y lang=EN dir=RTL", "text", " ", "&",
-    "&bogus;", "&#0;", "&#128;", "<", ">", "</>", "<!--", "-->", "<![CDATA[x]]>", "<?x?>", "\x00", "\u2028", "\ufffe",
+    "<math>", "<svg>", "<template>", "<plaintext>", "<xmp>", "<o:p>", "<a href='/x'>", "<td colspan=2>",
+    "<a href='https://a.example/?b=1&c'>", "<img src=https://a.example/é alt='<b>'>",
+    "<p style=x onclick=y lang=EN dir=RTL", "text", " ", "&", "&bogus;", "&#0;", "&#128;", "<", ">", "</>",
+    "<!--", "-->", "<![CDATA[x]]>", "<?x?>", "\x00", "\u2028", "\ufffe",
 ]  # fmt: skip
 
 
