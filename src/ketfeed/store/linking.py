@@ -31,12 +31,12 @@ from ketfeed.topics.story_rules import report
 SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
 WINDOW = stories.WINDOW // timedelta(microseconds=1)
 LAST_SPAN = 0x7FFF
-CANDIDATES = 16
+CANDIDATES = 12
 """Looked at per entry, with the other members of their stories; most of them share one common word by chance."""
-HOLDERS = 20
+HOLDERS = 12
 """Entries taken per key, the newest: a key that more entries of one time have says little."""
 CHANCE = 1 / HOLDERS
-MEMBERS = 20  # of a candidate's story, the newest, whose contradiction is heard
+MEMBERS = 6  # of a candidate's story, the newest, whose contradiction is heard
 CHUNK = 400
 EXACT = 1000.0  # an exact key outweighs any number of near ones
 
@@ -80,8 +80,10 @@ def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates)
     for one in arrivals:
         story = one.number
         # One member that contradicts keeps an entry out of a story, so decide() has to see them with the candidates.
-        whole = sorted({stored[number].story for number in nearest[one.number] if number in stored})
-        candidates = [stored[number] for story_id in whole for number in members[story_id][-MEMBERS:]]
+        near = {number for number in nearest[one.number] if number in stored}
+        whole = {stored[number].story for number in near}
+        near.update(number for story_id in whole for number in members[story_id][-MEMBERS:])
+        candidates = [stored[number] for number in sorted(near)]
         if candidates:
             when, ready = from_us(one.sort_at), made[one.number]
             decision = stories.decide(one.entry, one.tagging, when, keys[one.number], candidates, ready)
@@ -186,9 +188,11 @@ def find_holders(connection: Connection, keys: Iterable[int]) -> defaultdict[int
     if not wanted:
         return found
     if connection.dialect.name == "sqlite":
-        rows = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted), HOLDERS)).all()
+        # The driver's own rows: there are many, and each is two numbers.
+        cursor = connection.exec_driver_sql(_HOLDERS, (json.dumps(wanted), HOLDERS)).cursor
+        rows = [] if cursor is None else cursor.fetchall()
     else:
-        rows = connection.execute(_HOLDERS_IN, {"keys": wanted}).all()
+        rows = list(connection.execute(_HOLDERS_IN, {"keys": wanted}))
     for key, entry in rows:
         found[key].append(entry)
     return found
@@ -213,13 +217,13 @@ class Candidates:
         self._known: dict[int, tuple[tuple[int, int, bytes], StoryCandidate]] = {}
 
     def load(self, connection: Connection, numbers: Iterable[int]) -> dict[int, StoryCandidate]:
-        """Entries by number, in the order stored, with the other members of their stories."""
+        """Some entries and the newest members of their stories, by number, in the order stored."""
         found: dict[int, StoryCandidate] = {}
         missing: list[int] = []
         wanted = sorted(numbers)
         for start in range(0, len(wanted), CHUNK):
-            together = select(ENTRY.c.story).where(ENTRY.c.number.in_(wanted[start : start + CHUNK]))
-            for number, *stamp in connection.execute(_STAMPS.where(ENTRY.c.story.in_(together))):
+            part = {"numbers": wanted[start : start + CHUNK], "members": MEMBERS}
+            for number, *stamp in connection.execute(_STAMPS, part):
                 known = self._known.get(number)
                 if known is not None and known[0] == tuple(stamp):
                     found[number] = known[1]
@@ -258,4 +262,25 @@ _LIGHT = (
     .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
     .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
 )  # fmt: skip
-_STAMPS = select(ENTRY.c.number, ENTRY.c.story, ENTRY.c.changed_at, ENTRY.c.content_hash)
+_TELLS = ENTRY.alias("tells")
+_TOGETHER = (
+    select(ENTRY.c.story)
+    .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
+    .distinct()
+    .subquery("together")
+)
+_STAMPS = (
+    select(_TELLS.c.number, _TELLS.c.story, _TELLS.c.changed_at, _TELLS.c.content_hash)
+    .join(_TOGETHER, _TOGETHER.c.story == _TELLS.c.story)
+    .where(
+        _TELLS.c.number.in_(bindparam("numbers", expanding=True))
+        | _TELLS.c.number.in_(
+            select(ENTRY.c.number)
+            .where(ENTRY.c.story == _TOGETHER.c.story)
+            .order_by(ENTRY.c.number.desc())
+            .limit(bindparam("members"))
+            .correlate(_TOGETHER)
+        )
+    )
+)
+"""Some entries and the newest members of their stories."""
