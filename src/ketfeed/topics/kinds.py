@@ -92,7 +92,7 @@ _PATHS: tuple[tuple[str, EntryKind, float], ...] = (
 _PATH = re.compile("|".join(f"({pattern})" for pattern, _, _ in _PATHS), re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _host_votes(host: str) -> tuple[tuple[EntryKind, float, str], ...]:
     return tuple(
         (kind, weight, f"address: {found.group(0)}")

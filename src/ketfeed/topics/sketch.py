@@ -187,7 +187,7 @@ _MEDIUM = frozenset(
 _NUMBER = re.compile(r"(?<![\w.,])[$€£]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s?(%|percent|million|billion|mg))?")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _stem(word: str) -> str:
     """A crude English stem: plural and -ing/-ed ends go where enough of the word is left."""
     if len(word) > 4 and word.endswith("ies"):
@@ -250,7 +250,7 @@ class _Weights(dict[str, float]):
     """Weights worked out once per concept; emptied when feeds have brought too many different words."""
 
     def __missing__(self, concept: str) -> float:
-        if len(self) > 200_000:
+        if len(self) > 20_000:
             self.clear()
         found = self[concept] = _weigh(concept)
         return found
@@ -295,7 +295,6 @@ def _names(text: str) -> set[str]:
     return {name for name in found if weight(name) >= 0.6}
 
 
-@lru_cache(maxsize=4096)
 def sketch(title: str, excerpt: str) -> Sketch:
     """The sketch of a title and the plain text after it."""
     lead_text = excerpt[:400]
@@ -348,7 +347,7 @@ def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
     )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def _exponentials(token: str, count: int) -> tuple[float, ...]:
     """Fixed pseudo-random numbers with exponential distribution for a token."""
     return tuple(-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) for number in range(count))

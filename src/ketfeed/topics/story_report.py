@@ -164,7 +164,7 @@ def _cited(tagging: Tagging, own: Concepts) -> Concepts:
     return frozenset(papers) if len(papers) <= MOST_CITED else frozenset()
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _marks(title: str, excerpt: str) -> Marks:
     title = _PUBLISHER.sub("", title)
     folded = fold(title)

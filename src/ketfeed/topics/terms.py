@@ -153,7 +153,7 @@ def _spans_one_by_one(original: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def fold(text: str) -> str:
     """Case, accents, hyphens and punctuation folded; words between single spaces. Folding twice changes nothing."""
     return " ".join(_spaced(text).split())
