@@ -10,7 +10,7 @@ one member that agrees and no member that contradicts, so that chains of half-al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 NEAR_KEYS = 12
+
+MOST_HOLDERS = 300
+"""Entries of one file that may share a near key; beyond it the key is chance and comparing them all takes too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +181,16 @@ def _against(one: int, other: int, known: set[tuple[int, int]], reports: Sequenc
     return pair in known or compare(reports[one], reports[other]).against
 
 
-def _candidate_pairs(reports: Sequence[Report]) -> Iterable[tuple[int, int]]:
-    """Pairs that share a key, as the store would find them."""
-    holders: dict[str, list[int]] = {}
+def _candidate_pairs(reports: Sequence[Report]) -> list[tuple[int, int]]:
+    """Pairs that share a key, as the store would find them. A near key that very many share says nothing."""
+    exact: dict[str, list[int]] = {}
+    near: dict[str, list[int]] = {}
     for index, made in enumerate(reports):
-        for key in (*made.keys, *near_keys(made)):
-            holders.setdefault(key, []).append(index)
-    seen: set[tuple[int, int]] = set()
-    for indices in holders.values():
-        for position, one in enumerate(indices):
-            for other in indices[position + 1 :]:
-                seen.add((one, other))
+        for holders, keys in ((exact, made.keys), (near, near_keys(made))):
+            for key in keys:
+                holders.setdefault(key, []).append(index)
+    groups = [*exact.values(), *(indices for indices in near.values() if len(indices) <= MOST_HOLDERS)]
+    seen = {
+        (one, other) for indices in groups for position, one in enumerate(indices) for other in indices[position + 1 :]
+    }
     return sorted(seen)
