@@ -54,7 +54,7 @@ ATTRIBUTES = words(
 )
 ITEM_CHILDREN = {
     "title", "link", "description", CONTENT, "guid", "category", "comments", "pubDate", "source", "enclosure",
-    f"{DC}creator", f"{DC}language", f"{ATOM}updated", f"{ATOM}link", f"{MEDIA}thumbnail",
+    f"{DC}creator", f"{DC}language", f"{DC}rights", f"{ATOM}updated", f"{ATOM}link", f"{MEDIA}thumbnail",
 }  # fmt: skip
 CHANNEL_CHILDREN = {
     "title", "link", "description", "docs", "generator", "image", "language", "lastBuildDate", "ttl", "item",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -158,6 +159,35 @@ class Locked:
 
     def lock_holder(self, role: Role) -> str | None:
         return self._look().lock_holder(role)
+
+
+class Slow(Locked):
+    """A store that takes its time until it is told to go on."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def _look(self) -> Store:
+        assert self.go_on.wait(20)
+        return self._store
+
+
+def test_while_a_change_is_being_read_readers_get_what_there_was(store: Store, tmp_path: Path) -> None:
+    slow = Slow(store)
+    with serving(slow, tmp_path) as site:
+        before = site.get("/feeds/ptsd.json")
+        poll(store, ALPHA, [(entry("new"), about("ptsd"))], NOW + timedelta(minutes=1))
+        slow.go_on.clear()
+        end = time.monotonic() + 1
+        while time.monotonic() < end:  # the one that asks the store, and those that do not wait for it
+            assert site.get("/feeds/ptsd.json").body == before.body
+        slow.go_on.set()
+        end = time.monotonic() + 5
+        while (after := site.get("/feeds/ptsd.json")).body == before.body and time.monotonic() < end:
+            pass
+        assert len(json.loads(after.body)["items"]) == 6
 
 
 def test_a_locked_store_means_the_last_good_bytes_and_a_red_light(store: Store, tmp_path: Path) -> None:

@@ -195,6 +195,8 @@ class _ItemExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
             etree.SubElement(entry, f"{{{DC}}}creator").text = author.name
         if item.language:
             etree.SubElement(entry, f"{{{DC}}}language").text = item.language
+        if item.rights:
+            etree.SubElement(entry, f"{{{DC}}}rights").text = item.rights
         if item.attachments:
             first, *others = item.attachments
             etree.SubElement(entry, "enclosure", url=first.url, length=str(first.length), type=first.type)

@@ -110,7 +110,7 @@ class FeedRoute:
         if task is None:
             task = loop.create_task(self._refresh(address))
             self._running[address] = task
-            task.add_done_callback(lambda _: self._running.pop(address, None))
+            task.add_done_callback(lambda done: self._ended(address, done))
             if slot is not None:
                 done, _ = await asyncio.wait({task}, timeout=PATIENCE)
                 if not done:
@@ -118,6 +118,11 @@ class FeedRoute:
         elif slot is not None:
             return slot.prepared
         return await asyncio.shield(task)
+
+    def _ended(self, address: tuple[str, bytes], task: asyncio.Task[Prepared | _Moved]) -> None:
+        self._running.pop(address, None)
+        if not task.cancelled():
+            task.exception()  # looked at, also when nobody waited for it
 
     async def _refresh(self, address: tuple[str, bytes]) -> Prepared | _Moved:
         before = self._slots.get(address)
