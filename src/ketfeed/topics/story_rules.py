@@ -118,6 +118,7 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     numbers = one.marks.samples & other.marks.samples
     figures = numbers or one.marks.amounts & other.marks.amounts
     score = 0.4 * title + 0.6 * lead + (FIGURE_BONUS if figures else 0.0) + (NEWS_BONUS if _fresh(one, other) else 0.0)
+    score = round(score, 6)  # sums over sets differ in the last bits from process to process
     copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
     if one.kind in PAPERS and other.kind in PAPERS and _each_has_its_own(one.marks, other.marks):
         copies = False
