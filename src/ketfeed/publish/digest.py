@@ -74,7 +74,7 @@ def _item(feed: Feed, desk: Desk, since: datetime, until: datetime, stories: Seq
     home = f"{desk.base_url}/"
     return Item(
         id=f"urn:uuid:{uuid5(FEED_NAMESPACE, f'{feed.key} {since:%Y-%m-%d}')}",
-        title=f"{feed.title.split(' · ')[0]}, {span}: {count}",
+        title=f"{feed.name}, {span}: {count}",
         url=f"{desk.base_url}{feed.page}",
         page=f"{desk.base_url}{feed.page}",
         published=until,

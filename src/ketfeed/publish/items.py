@@ -33,7 +33,6 @@ _FIELD_WORDS = {
     "content": "in the text",
     "category": "among its categories",
     "link": "in its address",
-    "kind": "its kind",
 }
 
 _REGISTRIES = {
@@ -154,6 +153,8 @@ def reason_words(reason: Reason) -> str:
         return "a topic of every entry of this source"
     if reason.field == "edit":
         return "added by an editor"
+    if reason.field == "kind":
+        return f"its kind is {plain(reason.text).replace('-', ' ')}"
     text = shorten(plain(reason.text) or plain(reason.term), 120)
     return f"“{text}” {_FIELD_WORDS.get(reason.field, reason.field)}"
 

@@ -81,6 +81,11 @@ class Feed:
         return f"{self.base}/archive/{self.number}" if self.view == "archive" else f"{self.base}/{self.view}"
 
     @property
+    def name(self) -> str:
+        """The title without the site's and without the view: "PTSD"."""
+        return self.title.rpartition(" · ")[0].removesuffix(f", {self.view}")
+
+    @property
     def id(self) -> str:
         return f"urn:uuid:{uuid5(FEED_NAMESPACE, self.key)}"
 
@@ -188,14 +193,19 @@ def digest_of(feed: Feed, view: Literal["daily", "weekly"]) -> Feed:
     return replace(
         feed,
         view=view,
-        title=f"{feed.title} · {view}",
+        title=_titled(feed, view),
         description=f"One item for each {span}: its stories, those with the most reports first. {feed.description}",
     )
 
 
 def archive_of(feed: Feed, number: int) -> Feed:
     """Page ``number`` of a feed's history, from 1, the oldest."""
-    return replace(feed, view="archive", number=number, title=f"{feed.title} · archive {number}")
+    return replace(feed, view="archive", number=number, title=_titled(feed, f"archive {number}"))
+
+
+def _titled(feed: Feed, addition: str) -> str:
+    name, mark, site = feed.title.rpartition(" · ")
+    return f"{name}, {addition}{mark}{site}"
 
 
 # ---------------------------------------------------------------- queries

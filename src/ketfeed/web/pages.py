@@ -22,7 +22,7 @@ from ketfeed.model import Catalog, FeedQuery
 from ketfeed.publish.document import FORMATS, MEDIA_TYPES, Item
 from ketfeed.publish.feeds import NoSuchFeed, Publisher
 from ketfeed.publish.items import item, reason_words
-from ketfeed.publish.select import KIND_TITLES, Feed, archive_of, digest_of, find
+from ketfeed.publish.select import Feed, archive_of, digest_of, find
 from ketfeed.publish.wording import fragment, plain, web_address
 from ketfeed.store.records import StoredEntry
 
@@ -153,7 +153,7 @@ class Pages:
             content=Markup(content),  # noqa: S704  # safe HTML out of ``fragment``
             reasons=reasons,
             relevance=list(map(reason_words, stored.tagging.relevance_reasons)),
-            kind=KIND_TITLES.get(stored.tagging.kind, stored.tagging.kind),
+            kind=stored.tagging.kind.replace("-", " ").capitalize(),
             story=self._links(story) if story else None,
             source=self._links(source) if source else None,
         )
