@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, func, insert, or_, select
 
 from ketfeed.store.codec import dump
 from ketfeed.store.schema import ARCHIVE_PAGE, LISTING
@@ -26,7 +26,7 @@ def close_pages(connection: Connection, feeds: Collection[str], now: int) -> Non
             continue
         page, seq, story = last_closed(connection, feed)
         while True:
-            places = connection.execute(_beyond(feed, seq, story).limit(PAGE)).all()
+            places = connection.execute(_PAGE_BEYOND, {"feed": feed, "seq": seq, "story": story}).all()
             if len(places) < PAGE:
                 break
             page, seq, story = page + 1, places[-1].seq, places[-1].story
@@ -39,12 +39,7 @@ def close_pages(connection: Connection, feeds: Collection[str], now: int) -> Non
 
 def last_closed(connection: Connection, feed: str) -> tuple[int, int, int]:
     """(page, seq, story) of the newest closed page; (0, -1, 0) when none is."""
-    row = connection.execute(
-        select(ARCHIVE_PAGE.c.page, ARCHIVE_PAGE.c.seq, ARCHIVE_PAGE.c.story)
-        .where(ARCHIVE_PAGE.c.feed == feed)
-        .order_by(ARCHIVE_PAGE.c.page.desc())
-        .limit(1)
-    ).one_or_none()
+    row = connection.execute(_LAST, {"feed": feed}).one_or_none()
     return (0, -1, 0) if row is None else (row.page, row.seq, row.story)
 
 
@@ -55,24 +50,41 @@ def page_entries(connection: Connection, feed: str, page: int) -> list[int]:
     if closed is not None:
         return list(json.loads(closed))
     last, seq, story = last_closed(connection, feed)
-    return newest_first(connection.execute(_beyond(feed, seq, story)).all()) if page == last + 1 else []
+    return (
+        newest_first(connection.execute(_BEYOND, {"feed": feed, "seq": seq, "story": story}).all())
+        if page == last + 1
+        else []
+    )
 
 
 def newest_first(places: Sequence[Row[int, int, int, int]]) -> list[int]:
     return [place.entry for place in sorted(places, key=lambda place: (-place.sort_at, -place.entry))]
 
 
-def _beyond(feed: str, seq: int, story: int) -> Select[int, int, int, int]:
-    """Places listed after a point, in the order listed."""
-    after = or_(LISTING.c.seq > seq, and_(LISTING.c.seq == seq, LISTING.c.story > story))
-    return (
-        select(LISTING.c.entry, LISTING.c.sort_at, LISTING.c.seq, LISTING.c.story)
-        .where(LISTING.c.feed == feed, LISTING.c.seq.is_not(None), LISTING.c.seq >= seq, after)
-        .order_by(LISTING.c.seq, LISTING.c.story)
+_LAST = (
+    select(ARCHIVE_PAGE.c.page, ARCHIVE_PAGE.c.seq, ARCHIVE_PAGE.c.story)
+    .where(ARCHIVE_PAGE.c.feed == bindparam("feed"))
+    .order_by(ARCHIVE_PAGE.c.page.desc())
+    .limit(1)
+)
+_SEQ: BindParameter[int] = bindparam("seq")
+_STORY: BindParameter[int] = bindparam("story")
+_BEYOND = (
+    select(LISTING.c.entry, LISTING.c.sort_at, LISTING.c.seq, LISTING.c.story)
+    .where(
+        LISTING.c.feed == bindparam("feed"),
+        LISTING.c.seq.is_not(None),
+        LISTING.c.seq >= _SEQ,
+        or_(LISTING.c.seq > _SEQ, and_(LISTING.c.seq == _SEQ, LISTING.c.story > _STORY)),
     )
+    .order_by(LISTING.c.seq, LISTING.c.story)
+)
+"""Places listed after a point, in the order listed."""
+_PAGE_BEYOND = _BEYOND.limit(PAGE)
+_COUNT_BEYOND = select(func.count()).select_from(_BEYOND.subquery())
 
 
 def count_open(connection: Connection, feed: str) -> int:
     """How many places lie beyond the last closed page."""
     _, seq, story = last_closed(connection, feed)
-    return int(connection.execute(select(func.count()).select_from(_beyond(feed, seq, story).subquery())).scalar_one())
+    return int(connection.execute(_COUNT_BEYOND, {"feed": feed, "seq": seq, "story": story}).scalar_one())

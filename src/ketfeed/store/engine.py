@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from ketfeed.errors import StoreError
 
 BUSY_SECONDS = 15.0  # how long a writer waits for the writer of another process
-CACHE_KIB = 32 * 1024  # pages of the database kept in memory per connection
+CACHE_KIB = 4 * 1024  # pages of the database kept in memory per connection; more was not faster, only larger
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 

@@ -31,12 +31,12 @@ from ketfeed.topics.story_rules import report
 SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
 WINDOW = stories.WINDOW // timedelta(microseconds=1)
 LAST_SPAN = 0x7FFF
-CANDIDATES = 12
+CANDIDATES = 8
 """Looked at per entry, with the other members of their stories; most of them share one common word by chance."""
 HOLDERS = 12
 """Entries taken per key, the newest: a key that more entries of one time have says little."""
 CHANCE = 1 / HOLDERS
-MEMBERS = 6  # of a candidate's story, the newest, whose contradiction is heard
+MEMBERS = 4  # of a candidate's story, the newest, whose contradiction is heard
 CHUNK = 400
 EXACT = 1000.0  # an exact key outweighs any number of near ones
 

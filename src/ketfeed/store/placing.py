@@ -41,19 +41,16 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
     for member in load_members(connection, stories):
         members[member.story].append(member)
     before: dict[tuple[int, str], tuple[Place, int | None]] = {}
-    for row in connection.execute(select(LISTING).where(LISTING.c.story.in_(stories))):
+    for row in connection.execute(_PLACES, {"stories": list(stories)}):
         place = Place(row.feed, row.sort_at, row.entry, row.story, row.source, row.kind, row.language)
         before[row.story, row.feed] = (place, row.seq)
     after = {(story, place.feed): place for story in stories for place in places(members[story])}
     gone = [place for key, (place, _) in before.items() if after.get(key) != place]
     fresh = [place for key, place in after.items() if key not in before or before[key][0] != place]
     if gone:
-        connection.execute(
-            delete(LISTING).where(
-                LISTING.c.feed == bindparam("at_feed"),
-                LISTING.c.sort_at == bindparam("at_sort"),
-                LISTING.c.entry == bindparam("at_entry"),
-            ),
+        run_many(
+            connection,
+            _DELETE_PLACE,
             [{"at_feed": one.feed, "at_sort": one.sort_at, "at_entry": one.entry} for one in gone],
         )
     if fresh:
@@ -70,6 +67,13 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
 
 
 INSERT_PLACE = insert(LISTING)
+_DELETE_PLACE = delete(LISTING).where(
+    LISTING.c.feed == bindparam("at_feed"),
+    LISTING.c.sort_at == bindparam("at_sort"),
+    LISTING.c.entry == bindparam("at_entry"),
+)
+_PLACES = select(LISTING).where(LISTING.c.story.in_(bindparam("stories", expanding=True)))
+_TOPICS = select(MATCH.c.entry, MATCH.c.topic).where(MATCH.c.entry.in_(bindparam("numbers", expanding=True)))
 
 
 def place_columns(place: Place, seq: int) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def load_members(connection: Connection, stories: Sequence[int]) -> list[Member]
     numbers = [row.number for row in rows]
     for start in range(0, len(numbers), CHUNK):
         part = numbers[start : start + CHUNK]
-        for entry, topic in connection.execute(select(MATCH.c.entry, MATCH.c.topic).where(MATCH.c.entry.in_(part))):
+        for entry, topic in connection.execute(_TOPICS, {"numbers": part}):
             topics[entry].add(topic)
     edits = edits_of(connection, [row.number for row in rows if row.edited])
     members = []
