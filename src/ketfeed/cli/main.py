@@ -59,7 +59,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("topics", "topics", "app", EDIT),
     Command("edits", "edits", "app", EDIT),
     Command("schema", "schema", "schema", EDIT),
-    Command("opml", "opml", "app", OUT),
     Command("export", "export", "export", OUT),
     Command("backup", "backup", "backup", OUT),
 )
@@ -82,17 +81,18 @@ def build(only: str | None = None) -> typer.Typer:
     app.callback()(_options)
     wanted = [command for command in COMMANDS if only in (None, command.name)]
     for command in wanted:
-        try:
-            found: Any = getattr(import_module(f"ketfeed.cli.{command.module}"), command.attribute)
-        except ModuleNotFoundError as error:
-            if error.name != f"ketfeed.cli.{command.module}":
-                raise
-            continue
+        found: Any = getattr(import_module(f"ketfeed.cli.{command.module}"), command.attribute)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=command.name, rich_help_panel=command.chapter)
         else:
             app.command(command.name, rich_help_panel=command.chapter)(found)
     return app
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ketfeed {__version__}")
+        raise typer.Exit
 
 
 def _options(
@@ -101,11 +101,10 @@ def _options(
     data: Annotated[Path | None, typer.Option(help="Folder for the database. [data]")] = None,
     database_url: Annotated[str | None, typer.Option(help="SQLAlchemy address. [SQLite in the data folder]")] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json. [console]")] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and end.")
+    ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"ketfeed {__version__}")
-        raise typer.Exit
     ctx.obj = {"config": config, "data": data, "database_url": database_url, "log_format": log_format}
 
 

@@ -32,7 +32,6 @@ def configure_logs(form: Literal["console", "json"], stream: TextIO | None = Non
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(out),
-        cache_logger_on_first_use=True,
     )
 
 
