@@ -180,6 +180,11 @@ def test_a_regular_expression_without_end_is_given_up() -> None:
     assert time.perf_counter() - started < 2
 
 
+def test_an_expression_that_does_not_compile_never_matches() -> None:
+    """The loader refuses it; what slips through must not stop the service."""
+    assert topics(rules(Term(text="(", regex=True), "pain"), "( pain") == ["t"]
+
+
 def test_rules_travel_to_a_child_process_and_match_alike_there() -> None:
     """The tagger is rebuilt from the pickled rules."""
     made = rules("pain", Term(text="fda", near=("nod",)))

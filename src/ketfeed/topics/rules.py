@@ -140,7 +140,7 @@ def rule_phrases(rules: RuleSet) -> dict[str, None]:
 def compile_rules(rules: RuleSet) -> CompiledRules:
     """Make a rule set ready for matching.
 
-    Raises regex.error for a term whose regular expression does not compile; ``ketfeed check`` has refused it before.
+    A regular expression that does not compile never matches; ``ketfeed check`` has refused it before.
     """
     lexicon = Lexicon([*rule_phrases(rules), *KIND_CUES])
     sets = _Sets(lexicon)
@@ -221,5 +221,13 @@ def _compile_term(term: Term, rule: int, sets: _Sets) -> CompiledTerm:
         plain=not (term.near or unless or term.fields or term.languages),
         fields=frozenset(term.fields) or None,
         languages=frozenset(language.lower() for language in term.languages) or None,
-        pattern=regex.compile(term.text, regex.IGNORECASE) if term.regex else None,
+        pattern=_expression(term.text) if term.regex else None,
     )
+
+
+def _expression(text: str) -> regex.Pattern[str] | None:
+    """A compiled expression; None for what ``re`` (which the loader asks) takes and this engine does not."""
+    try:
+        return regex.compile(text, regex.IGNORECASE)
+    except regex.error:
+        return None
