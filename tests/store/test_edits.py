@@ -111,6 +111,7 @@ def test_a_story_is_shown_once_by_its_best_entry_under_a_stable_id(store: Store)
     assert (shown.entry.id, shown.story_id, shown.public_id) == (paper, press, press)
     assert [one.id for one in shown.also] == [press]
     assert shown.story_reasons
+    assert store.entries.get(press).also[0].reasons == shown.story_reasons
     assert [one.entry.id for one in store.entries.select(FeedQuery(topics=("depression",)))] == [paper]
     assert [one.public_id for one in store.entries.select(FeedQuery(sources=("news",)))] == [press]
     assert [one.entry.id for one in store.entries.story(press)] == [paper, press]

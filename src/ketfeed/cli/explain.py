@@ -126,7 +126,10 @@ def document(
             "id": one.story_id,
             "primary": one.primary,
             "reasons": list(one.story_reasons),
-            "also": [{"id": other.id, "title": other.title, "source": other.source_id} for other in one.also],
+            "also": [
+                {"id": other.id, "title": other.title, "source": other.source_id, "reasons": list(other.reasons)}
+                for other in one.also
+            ],
         },
         "edits": edits,
         "feeds": [
@@ -232,7 +235,9 @@ def _story(one: StoredEntry) -> list[RenderableType]:
         f"[bold]Story[/] {one.story_id[:8]}{', shown by this entry' if one.primary else ''}",
     ]
     parts += [f"  [dim]{escape(reason)}[/]" for reason in one.story_reasons]
-    parts += [escape(f"  {other.id[:8]} {other.source_id}: {other.title}") for other in one.also]
+    for other in one.also:
+        parts.append(escape(f"  {other.id[:8]} {other.source_id}: {other.title}"))
+        parts += [f"           [dim]{escape(reason)}[/]" for reason in other.reasons]
     if one.also:
         parts.append(f"  `ketfeed edits split {one.entry.id[:8]}` would make it a story of its own.")
     return parts

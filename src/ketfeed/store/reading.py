@@ -95,9 +95,13 @@ class _Stories:
         self.ids = story_ids(connection, numbers)
         others = [member.number for group in self.members.values() if len(group) > 1 for member in group]
         self._rows: dict[int, Any] = {}
+        self._reasons: dict[int, tuple[str, ...]] = {}
         for start in range(0, len(others), CHUNK):
-            rows = connection.execute(_BRIEF, {"numbers": others[start : start + CHUNK]})
-            self._rows.update((row.number, row) for row in rows)
+            part = {"numbers": others[start : start + CHUNK]}
+            self._rows.update((row.number, row) for row in connection.execute(_BRIEF, part))
+            self._reasons.update(
+                (row.entry, tuple(json.loads(row.reasons))) for row in connection.execute(_LINKS, part)
+            )
 
     def shown(self, member: Member, sources: _Sources) -> StoryMember:
         row = self._rows[member.number]
@@ -111,6 +115,7 @@ class _Stories:
             kind=member.kind,
             published=from_us_or_none(row.published),
             first_seen=from_us(row.first_seen),
+            reasons=self._reasons.get(member.number, ()),
         )
 
 

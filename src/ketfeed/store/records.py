@@ -41,6 +41,7 @@ class StoryMember:
     kind: str
     published: datetime | None
     first_seen: datetime
+    reasons: tuple[str, ...] = ()  # why it joined the story; empty for the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
