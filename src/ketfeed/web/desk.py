@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from ketfeed.errors import UsageError
 from ketfeed.model import Catalog, Complaint, SourceState
 from ketfeed.publish.document import Format
 from ketfeed.publish.feeds import Publisher, Reading, Rendered
 from ketfeed.publish.select import Feed, find, listed, query_feed
+from ketfeed.publish.wording import web_address
 from ketfeed.settings import Settings
 from ketfeed.store.lock import Role
 
@@ -31,12 +33,20 @@ class ServedStore(Reading, Protocol):
 
 
 def base_url_of(settings: Settings, catalog: Catalog) -> str:
-    """The public address of the site without a slash at its end: the operator's, the editors', else where we listen."""
+    """The public address of the site without a slash at its end: the operator's, the editors', else where we listen.
+
+    Raises UsageError for one that is no address of a site.
+    """
     given = settings.base_url or catalog.site.base_url
     if given:
-        return given.rstrip("/")
+        address = web_address(given)
+        if address is None or "?" in address or "#" in address:
+            raise UsageError(
+                f"base_url: {given!r} is no address of a site; write one such as https://feeds.example.org"
+            )
+        return address.rstrip("/")
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104  # compared, not bound
-    return f"http://{host}:{settings.port}"
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def utc_now() -> datetime:
