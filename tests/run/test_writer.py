@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from ketfeed.errors import StorageFailed, StoreError
-from ketfeed.model import Poll, Source, SourceState
-from ketfeed.run.writer import BATCH, Writer
+from ketfeed.model import FeedInfo, NormalisedFeed, Poll, Source, SourceState
+from ketfeed.run.writer import BATCH, GATHER, Writer
 from ketfeed.store.records import PollCounts, PollWrite
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -100,5 +101,24 @@ def test_a_poll_that_is_given_up_while_it_waits_is_stored_all_the_same() -> None
         disk.gate.set()
         await writer.close()
         assert disk.batches == [["s1"]]
+
+    asyncio.run(scenario())
+
+
+def test_documents_wait_a_moment_for_others_and_share_a_transaction() -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        disk.gate.set()
+        writer = Writer(disk.save_polls)
+        document = NormalisedFeed(info=FeedInfo(format="rss2.0"), entries=())
+        saves = []
+        for number in range(GATHER):
+            saves.append(asyncio.ensure_future(writer.save(replace(write(number), feed=document))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*saves)
+        assert [len(batch) for batch in disk.batches] == [GATHER]
+        lone = await writer.save(replace(write(7), feed=document))
+        assert lone.new == 7
+        await writer.close()
 
     asyncio.run(scenario())
