@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tests.publish.world import catalog
+from tests.publish.world import BASE, NOW, catalog, open_store
 
 from ketfeed.errors import UsageError
 from ketfeed.settings import Settings
-from ketfeed.web.desk import base_url_of
+from ketfeed.web.desk import Desk, base_url_of
 
 NOWHERE = replace(catalog(), site=replace(catalog().site, base_url=None))
 
@@ -42,3 +43,18 @@ def test_without_an_address_feeds_point_to_where_we_listen(host: str, wanted: st
 def test_what_is_no_address_of_a_site_is_refused_with_an_example(address: str) -> None:
     with pytest.raises(UsageError, match=r"https://feeds\.example\.org"):
         base_url_of(Settings(base_url=address), NOWHERE)
+
+
+def test_a_changed_catalog_is_taken_up_and_a_wrong_address_in_it_is_not(tmp_path: Path) -> None:
+    current = [catalog()]
+    store = open_store(tmp_path)
+    desk = Desk(store, lambda: current[0], Settings(data=tmp_path), tuple, lambda: NOW)
+    assert desk.publisher.base_url == BASE
+    site = replace(catalog().site, base_url="https://new.example", title="Renamed")
+    current[0] = replace(catalog(), site=site, digest="2")
+    assert desk.publisher.base_url == "https://new.example"
+    assert desk.feeds()[0].title == "All topics · Renamed"
+    current[0] = replace(catalog(), site=replace(site, base_url="nowhere", title="Again"), digest="3")
+    assert desk.publisher.base_url == "https://new.example"
+    assert desk.feeds()[0].title == "All topics · Again"
+    store.close()

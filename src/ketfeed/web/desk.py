@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+import structlog
+
 from ketfeed.errors import UsageError
 from ketfeed.model import Catalog, Complaint, SourceState
 from ketfeed.publish.document import Format
@@ -49,6 +51,9 @@ def base_url_of(settings: Settings, catalog: Catalog) -> str:
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
+_log = structlog.get_logger(__name__)
+
+
 def utc_now() -> datetime:
     """The clock of the web process."""
     return datetime.now(UTC)
@@ -88,7 +93,11 @@ class Desk:
         return self._publisher
 
     def _take(self, catalog: Catalog) -> None:
-        base_url = base_url_of(self.settings, catalog)
+        try:
+            base_url = base_url_of(self.settings, catalog)
+        except UsageError as error:
+            _log.warning("the address of the site is not taken up", action="web", reason=str(error))
+            base_url = self._publisher.base_url
         if base_url != self._publisher.base_url:
             self._publisher = Publisher(self.store, catalog, base_url, folder=self.settings.data / "published")
         else:
