@@ -22,6 +22,7 @@ GATHER = 30  # documents that are worth a transaction of their own
 LINGER = 0.2  # seconds a document waits for others
 BATCH = 256  # polls of one transaction
 WAITING = 512  # polls that may wait for the writer; above it the poller slows down
+DOCUMENTS = 60  # of them with a document: a fifth of a megabyte each, so two transactions' worth
 
 
 class SavePolls(Protocol):
@@ -37,6 +38,7 @@ class Writer:
         self._pending: list[tuple[PollWrite, asyncio.Future[PollCounts]]] = []
         self._flush: asyncio.Task[None] | None = None
         self._room = asyncio.Semaphore(WAITING)
+        self._documents = asyncio.Semaphore(DOCUMENTS)
         self._enough = asyncio.Event()
         self._closing = False
 
@@ -50,7 +52,7 @@ class Writer:
         Raises StoreError when its whole batch could not be committed (disk full, locked for too long): nothing of it
         was kept. A poll that alone could not be stored has ``error`` in its counts and is recorded as a failure.
         """
-        async with self._room:
+        async with self._documents if write.feed is not None else self._room:
             future: asyncio.Future[PollCounts] = asyncio.get_running_loop().create_future()
             self._pending.append((write, future))
             if len(self._pending) >= GATHER:
