@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
@@ -17,6 +18,21 @@ from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import ENTRY, HOST_HOLD, LISTING, POLL, SOURCE, SOURCE_NAME, STATE
 
 DAY = timedelta(days=1)
+
+
+SHOWN = ("title", "homepage", "publish", "licence", "language")
+"""What feeds and pages show of an entry's source."""
+
+
+def _columns(source: Source, position: int) -> dict[str, Any]:
+    return {
+        "id": source.id,
+        "active": True,
+        "position": position,
+        "relevance": source.relevance,
+        "priority": source.priority,
+        "definition": source_text(source),
+    }
 
 
 class Sources:
@@ -34,61 +50,52 @@ class Sources:
         """
         with self._database.write() as connection:
             before = {row.id: row for row in connection.execute(select(SOURCE))}
-            number = max((row.number for row in before.values()), default=0)
-            names = dict(connection.execute(select(SOURCE_NAME.c.id, SOURCE_NAME.c.source)).all())
-            unlike: list[int] = []  # sources whose entries may be public now or not any more
-            renamed: list[int] = []  # sources whose entries show something else about them
-            changed = False
+            public: list[int] = []  # sources whose entries may be public now or not any more
+            shown: list[int] = []  # sources whose entries show something else about them
+            changed = write_meta(connection, "backfill", str(catalog.site.backfill))
             for position, source in enumerate(catalog.sources):
                 row = before.get(source.id)
-                values = {
-                    "id": source.id, "active": True, "position": position, "relevance": source.relevance,
-                    "priority": source.priority, "definition": source_text(source),
-                }  # fmt: skip
+                values = _columns(source, position)
                 if row is None:
-                    number += 1
-                    salt = str(number) if names.get(source.id, number) != number else None
-                    connection.execute(insert(SOURCE), {"number": number, "salt": salt, **values})
-                    fresh = SourceState(
-                        source_id=source.id, url=source.url, paused=source.paused,
-                        next_poll_at=None if source.paused else now, next_poll_reason="new source", health_since=now,
-                    )  # fmt: skip
-                    connection.execute(insert(STATE), {"source": number, **state_columns(fresh)})
-                    connection.execute(
-                        upsert(connection, SOURCE_NAME, "id"),
-                        {"id": source.id, "source": number, "renamed_at": to_us(now)},
-                    )
-                    changed = True
+                    self._add(connection, source, values, now)
+                elif all(getattr(row, name) == value for name, value in values.items()):
                     continue
-                if all(getattr(row, name) == value for name, value in values.items()):
-                    continue
+                else:
+                    connection.execute(update(SOURCE).where(SOURCE.c.number == row.number).values(values))
+                    old = source_from(row.definition)
+                    self._follow(connection, row.number, old, source, now)
+                    if any(getattr(row, name) != values[name] for name in ("active", "relevance", "priority")):
+                        public.append(row.number)
+                    if any(getattr(old, name) != getattr(source, name) for name in SHOWN):
+                        shown.append(row.number)
                 changed = True
-                connection.execute(update(SOURCE).where(SOURCE.c.number == row.number).values(values))
-                shown = ("title", "homepage", "publish", "licence", "language")
-                now_said = source_from(row.definition)
-                if any(getattr(now_said, name) != getattr(source, name) for name in shown):
-                    renamed.append(row.number)
-                public = ("active", "relevance", "priority")
-                if any(getattr(row, name) != values[name] for name in public):
-                    unlike.append(row.number)
-                self._follow(connection, row.number, source_from(row.definition), source, now)
             stay = {source.id for source in catalog.sources}
             left = [row.number for row in before.values() if row.active and row.id not in stay]
             if left:
-                connection.execute(
-                    update(SOURCE).where(SOURCE.c.number == bindparam("left")).values(active=False),
-                    [{"left": one} for one in left],
-                )
-                changed = True
-            if write_meta(connection, "backfill", str(catalog.site.backfill)):
-                changed = True
-            if changed:
+                connection.execute(_LEAVE, [{"left": number} for number in left])
+            if changed or left:
                 version = next_version(connection)
-                feeds = self._relist(connection, [*unlike, *left], version)
-                for number in renamed:
+                feeds = self._relist(connection, [*public, *left], version)
+                for number in shown:
                     feeds.update(self._feeds_of(connection, number))
                 publish_version(connection, version, feeds, to_us(now))
-        return changed
+        return changed or bool(left)
+
+    def _add(self, connection: Connection, source: Source, values: dict[str, Any], now: datetime) -> None:
+        """A source that was never there: due at once."""
+        number = (connection.execute(select(func.max(SOURCE.c.number))).scalar_one() or 0) + 1
+        known = connection.execute(
+            select(SOURCE_NAME.c.source).where(SOURCE_NAME.c.id == source.id)
+        ).scalar_one_or_none()
+        salt = None if known is None else str(number)  # the id was another source's: its entries keep their ids
+        connection.execute(insert(SOURCE), {"number": number, "salt": salt, **values})
+        fresh = SourceState(
+            source_id=source.id, url=source.url, paused=source.paused, next_poll_at=None if source.paused else now,
+            next_poll_reason="new source", health_since=now,
+        )  # fmt: skip
+        connection.execute(insert(STATE), {"source": number, **state_columns(fresh)})
+        name = {"id": source.id, "source": number, "renamed_at": to_us(now)}
+        connection.execute(upsert(connection, SOURCE_NAME, "id"), name)
 
     def _follow(self, connection: Connection, number: int, old: Source, new: Source, now: datetime) -> None:
         """Let the state follow a changed definition."""
@@ -284,6 +291,7 @@ class Sources:
         return removed
 
 
+_LEAVE = update(SOURCE).where(SOURCE.c.number == bindparam("left")).values(active=False)
 _STATES = select(STATE, SOURCE.c.id, SOURCE.c.active).join(SOURCE, SOURCE.c.number == STATE.c.source)
 
 
