@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from tests.publish.judge import complaints_about
-from tests.publish.world import FACTS, NOW, entry, rendered, stored
+from tests.publish.world import BASE, FACTS, NOW, Shelf, catalog, entry, rendered, stored
 
 from ketfeed.model import Category, Enclosure, Entry, Image, Person, Reason, Tagging, TopicMatch
 from ketfeed.publish.document import FORMATS, Format
+from ketfeed.publish.feeds import Publisher
+from ketfeed.publish.select import find
 from ketfeed.store.records import StoredEntry, StoryMember
 
 NASTY = st.sampled_from([
@@ -102,6 +105,24 @@ def test_any_mixture_of_entries_renders_to_valid_documents_with_the_same_ids(tol
             ids[form] = [one.text for one in etree.fromstring(body).findall(path)]
     assert ids["rss"] == ids["atom"] == ids["json"]
     assert len(ids["json"]) == len(told), "no entry is lost"
+
+
+@pytest.mark.parametrize("words", ["", "  ", "<b>x</b>", "S&P500", "a\x00\x92\ud800b", "x" * 3000, "]]>", "&lt;i&gt;"])
+def test_whatever_editors_write_feeds_stay_valid(words: str) -> None:
+    made = catalog()
+    odd = replace(
+        made,
+        site=replace(made.site, title=words, description=words, language=words, icon=words, hubs=(words, "https://h.example/ü")),
+        sources=tuple(replace(one, title=words, homepage=words, licence=words) for one in made.sources),
+        rules=replace(made.rules, topics=tuple(replace(one, title=words, description=words) for one in made.rules.topics)),
+    )  # fmt: skip
+    source = replace(FACTS["alpha"], title=words, homepage=words, url=words, licence=words, language=words)
+    publisher = Publisher(Shelf([stored(entry("one"), source=source)]), odd, BASE)
+    for key in ("all", "ptsd", "source/alpha", "ptsd/daily"):
+        feed = find(odd, key)
+        assert feed is not None
+        for form in FORMATS:
+            assert complaints_about(publisher.render(feed, form, NOW).body, form) == []
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -149,8 +149,7 @@ def _entry(item: Item) -> FeedEntry:
         entry.category({"term": label.term, "label": label.label, **({"scheme": label.scheme} if label.scheme else {})})
     if item.comments:
         entry.comments(item.comments)
-    if item.origin.feed or item.origin.homepage:
-        entry.source(url=item.origin.feed or item.origin.homepage, title=item.origin.title)
+    entry.source(url=item.origin.feed or item.origin.homepage or item.origin.identity, title=item.origin.title)
     entry.register_extension("ketfeed", _ItemExtension)
     entry.ketfeed.item = item
     return entry
@@ -181,8 +180,7 @@ class _ItemExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         if item.rights:
             etree.SubElement(entry, "rights").text = item.rights
             _declare(_only(entry, "rights"))
-        source = _only(entry, "source") if entry.find("source") is not None else etree.SubElement(entry, "source")
-        _fill_source(source, item)
+        _fill_source(_only(entry, "source"), item)
         return entry
 
     def extend_rss(self, entry: Element) -> Element:
