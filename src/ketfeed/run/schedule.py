@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -25,6 +26,8 @@ class Schedule:
         async def guarded() -> None:
             try:
                 await job()
+            except asyncio.CancelledError:  # the service stops; its scheduler would call that a failure of the job
+                return
             except Exception:  # the next run may succeed; the service goes on
                 log.exception("job failed", job=name)
 
