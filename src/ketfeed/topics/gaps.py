@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ketfeed.model import Entry, Source, Tagging
 from ketfeed.topics.match import Tagger, plain
@@ -13,6 +14,9 @@ from ketfeed.topics.terms import fold
 
 LONGEST_PHRASE = 3
 """Words; longer ones are quotations."""
+
+TOLD = 0.75
+"""Share of a word's entries in which it stands in a longer phrase, from which on only the phrase is shown."""
 
 READ = 600
 """Characters of an entry's text that are counted."""
@@ -56,20 +60,20 @@ class Gaps:
     def unknown_phrases(self, limit: int, least: int = 3) -> list[Phrase]:
         """Frequent phrases of relevant entries that stand in no rule, most frequent first.
 
-        A phrase that only occurs inside a longer one of the list is left out.
+        A phrase that hardly occurs outside a longer one is left out.
         """
-        known = self.tagger.knows
-        common = [
-            (phrase, count) for phrase, count in self._phrases.most_common() if count >= least and not known(phrase)
-        ]
-        kept: list[Phrase] = []
-        for phrase, count in sorted(common, key=lambda one: (-one[1], -len(one[0]), one[0])):
-            inside = any(f" {phrase} " in f" {other.text} " and count <= other.entries * 1.2 for other in kept)
-            if not inside:
-                kept.append(Phrase(phrase, count, self._examples[phrase]))
-            if len(kept) >= limit:
-                break
-        return kept
+        frequent = {phrase: count for phrase, count in self._phrases.items() if count >= least}
+        longer = [phrase for phrase in frequent if " " in phrase]
+        told = {  # "soap" is told by "soap company" when it hardly stands elsewhere
+            part for phrase in longer for part in _parts(phrase) if frequent.get(part, 0) * TOLD <= frequent[phrase]
+        }
+        ranked = sorted(frequent.items(), key=lambda one: (-one[1], one[0]))
+        unknown = (
+            Phrase(phrase, count, self._examples[phrase])
+            for phrase, count in ranked
+            if phrase not in told and not self.tagger.knows(phrase)
+        )
+        return list(islice(unknown, limit))
 
     def silent_terms(self) -> list[tuple[str, str]]:
         """(topic, term) of every term that stands in no stored entry, in file order."""
@@ -89,3 +93,13 @@ def _phrases_of(text: str) -> Iterable[str]:
                 continue
             if not any(character.isdigit() for word in part for character in word):
                 yield " ".join(part)
+
+
+def _parts(phrase: str) -> set[str]:
+    """The shorter phrases inside a phrase."""
+    words = phrase.split()
+    return {
+        " ".join(words[start : start + length])
+        for length in range(1, len(words))
+        for start in range(len(words) - length + 1)
+    }
