@@ -10,6 +10,7 @@ from ketfeed.errors import StorageFailed
 from ketfeed.model import Entry, FeedQuery, Tagging, Validators
 from ketfeed.store.db import Store
 from ketfeed.store.engine import Database
+from ketfeed.topics import stories
 
 
 def test_what_was_saved_comes_back_whole(store: Store) -> None:
@@ -187,6 +188,30 @@ def test_one_poll_that_cannot_be_stored_leaves_the_others_alone(store: Store) ->
     assert state.validators == Validators("https://paper.example/feed", f'"{NOW.isoformat()}"')
     assert store.sources.polls("paper")[0].outcome == "storage"
     assert sorted(titles(store)) == ["Title 1 of news", "Title 1 of paper", "Title 1 of wide"]
+
+
+def test_a_bug_met_by_one_document_is_told_and_costs_no_other_poll(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = stories.decide
+
+    def stumble(one: Entry, *rest: object) -> object:
+        if one.source_id == "paper":
+            raise KeyError("a bug")
+        return decide(one, *rest)  # type: ignore[arg-type]  # passed on as they are
+
+    monkeypatch.setattr(stories, "decide", stumble)
+    same = {"canonical_link": "page.example/one"}
+    counts = save(
+        store,
+        write([entry(1, **same)]),
+        write([entry(2, of="paper", **same)], of=source("paper")),
+        write([entry(3, of="wide", **same)], of=source("wide")),
+    )
+    assert [(one.new, one.outcome) for one in counts] == [(1, None), (0, "internal"), (1, None)]
+    state = store.sources.state("paper")
+    assert state is not None
+    assert state.last_outcome == "internal"
 
 
 def test_a_poll_of_a_source_the_store_does_not_know_says_so(store: Store) -> None:

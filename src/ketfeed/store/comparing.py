@@ -95,23 +95,23 @@ class Compared:
 def compare(connection: Connection, feed: NormalisedFeed, source: SourceFacts, now: int) -> Compared:
     """Look the document's entries up by raw id, then by link and title; the first of equal raw ids counts."""
     parts = Compared()
-    tagged = bool(feed.taggings)
+    taggings: Iterable[Tagging | None] = feed.taggings or (None,) * len(feed.entries)
     document: dict[str, tuple[Entry, Tagging | None, dict[str, Any]]] = {}
-    for at, entry in enumerate(feed.entries):
+    for entry, tagging in zip(feed.entries, taggings, strict=True):
         columns = entry_columns(entry)
-        document.setdefault(columns["raw_id"], (entry, feed.taggings[at] if tagged else None, columns))
+        document.setdefault(columns["raw_id"], (entry, tagging, columns))
     known = _known(connection, source, document) if source.entries else {}
     moved = _given_new_ids(connection, source, document, known, feed.info.homepage) if source.entries else {}
-    for raw_id, (entry, tagging, columns) in document.items():
+    for raw_id, (entry, said, columns) in document.items():
         row = known.get(raw_id)
         if row is None:
             row = moved.get(raw_id)
         if row is None:
-            parts.new.append(New(entry, tagging or Tagging(), columns, source, now))
+            parts.new.append(New(entry, said or Tagging(), columns, source, now))
         elif row.content_hash == columns["content_hash"] and row.raw_id == raw_id:
             parts.unchanged += 1
         else:
-            parts.edited.append(Edited(entry, tagging, columns, row, source, now))
+            parts.edited.append(Edited(entry, said, columns, row, source, now))
     return parts
 
 

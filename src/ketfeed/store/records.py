@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ketfeed.model import Entry, NormalisedFeed, Poll, Publish, Source, SourceState, Tagging
+from ketfeed.model import Entry, NormalisedFeed, Outcome, Poll, Publish, Source, SourceState, Tagging
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class PollCounts:
     unchanged: int = 0
     known: bool = False  # at least one entry of the document was stored before
     error: str | None = None  # a sentence: this poll could not be stored, nothing of its entries or validators was
+    outcome: Outcome | None = None  # storage, or internal for a bug of ours, when there is an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

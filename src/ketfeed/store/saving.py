@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid5
 
+import structlog
 from sqlalchemy import Connection, bindparam, delete, exc, func, insert, select, update
 
 from ketfeed.model import ENTRY_NAMESPACE
@@ -35,10 +36,13 @@ from ketfeed.store.placing import INSERT_PLACE, Changed, place_columns, relist
 from ketfeed.store.records import PollCounts, PollWrite
 from ketfeed.store.schema import ENTRY, MATCH, POLL, STATE
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
 TOGETHER = 3000  # entries of several documents written at once
 
 BadPoll = (exc.StatementError, ValueError, TypeError, OverflowError)
-"""Errors of one poll's content; anything that says the database itself is in trouble is raised for the whole batch."""
+"""Errors of one poll's content. An OperationalError says that the database itself is in trouble and ends the batch;
+anything else is a bug of ours."""
 
 Visit = tuple[PollWrite, SourceFacts]
 
@@ -66,7 +70,7 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
             continue
         count = next(stored)
         counts.append(count)
-        kept = write if count.error is None else _failed(connection, write, source, count.error)
+        kept = write if count.error is None else _failed(connection, write, source, count)
         counted = {"last_new": count.new, "last_updated": count.updated, "last_unchanged": count.unchanged}
         states.append(state_columns(kept.state) | counted | {"number": source.number, "entries": source.entries})
         counted = {"new": count.new, "updated": count.updated, "unchanged": count.unchanged}
@@ -104,7 +108,7 @@ def _parts(visits: Sequence[Visit]) -> Iterator[list[Visit]]:
         yield part
 
 
-def _failed(connection: Connection, write: PollWrite, source: SourceFacts, error: str) -> PollWrite:
+def _failed(connection: Connection, write: PollWrite, source: SourceFacts, count: PollCounts) -> PollWrite:
     """The same poll as a failure of storage: what the next visit would ask with is what was stored before."""
     row = connection.execute(select(STATE).where(STATE.c.source == source.number)).mappings().one()
     before = state_from(row, source.id, source.active)
@@ -112,9 +116,11 @@ def _failed(connection: Connection, write: PollWrite, source: SourceFacts, error
         write.state,
         validators=before.validators, body_hash=before.body_hash, entries_hash=before.entries_hash,
         last_ok_at=before.last_ok_at, last_full_at=before.last_full_at,
-        last_outcome="storage", last_error=error, failures=before.failures + 1,
+        last_outcome=count.outcome, last_error=count.error, failures=before.failures + 1,
     )  # fmt: skip
-    return replace(write, state=state, poll=replace(write.poll, outcome="storage", error=error), feed=None)
+    return replace(
+        write, state=state, poll=replace(write.poll, outcome=count.outcome or "storage", error=count.error), feed=None
+    )
 
 
 @dataclass(slots=True)
@@ -141,12 +147,16 @@ class _Saver:
             counts, changed = self._documents(visits)
         except exc.OperationalError:
             raise
-        except BadPoll as error:
+        except Exception as error:  # one document, whatever it does to us, never costs the others their poll
             savepoint.rollback()
             self.next_number = first_number
             if len(visits) > 1:
                 return [count for visit in visits for count in self.documents([visit])]
-            return [PollCounts(error=f"The entries could not be stored: {type(error).__name__}: {_short(error)}")]
+            sentence = f"The entries could not be stored: {type(error).__name__}: {_short(error)}"
+            if isinstance(error, BadPoll):
+                return [PollCounts(error=sentence, outcome="storage")]
+            log.exception("internal", source=visits[0][1].id)
+            return [PollCounts(error=sentence, outcome="internal")]
         savepoint.commit()
         self.changed.update(changed)
         for (_, source), count in zip(visits, counts, strict=True):
