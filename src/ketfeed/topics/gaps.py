@@ -18,6 +18,9 @@ LONGEST_PHRASE = 3
 TOLD = 0.75
 """Share of a word's entries in which it stands in a longer phrase, from which on only the phrase is shown."""
 
+MOST_PHRASES = 500_000
+"""Kept in memory, about 100 MiB."""
+
 READ = 600
 """Characters of an entry's text that are counted."""
 
@@ -56,6 +59,13 @@ class Gaps:
         for phrase in set(_phrases_of(text)):
             self._phrases[phrase] += 1
             self._examples.setdefault(phrase, entry.title)
+        if len(self._phrases) > MOST_PHRASES:
+            self._forget_rare()
+
+    def _forget_rare(self) -> None:
+        """Let go of phrases met once: the frequent ones are wanted, and memory ends."""
+        self._phrases = Counter({phrase: count for phrase, count in self._phrases.items() if count > 1})
+        self._examples = {phrase: self._examples[phrase] for phrase in self._phrases}
 
     def unknown_phrases(self, limit: int, least: int = 3) -> list[Phrase]:
         """Frequent phrases of relevant entries that stand in no rule, most frequent first.
