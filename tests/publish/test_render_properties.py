@@ -112,10 +112,14 @@ def test_whatever_editors_write_feeds_stay_valid(words: str) -> None:
     made = catalog()
     odd = replace(
         made,
-        site=replace(made.site, title=words, description=words, language=words, icon=words, hubs=(words, "https://h.example/ü")),
+        site=replace(
+            made.site, title=words, description=words, language=words, icon=words, hubs=(words, "https://h.example/ü")
+        ),
         sources=tuple(replace(one, title=words, homepage=words, licence=words) for one in made.sources),
-        rules=replace(made.rules, topics=tuple(replace(one, title=words, description=words) for one in made.rules.topics)),
-    )  # fmt: skip
+        rules=replace(
+            made.rules, topics=tuple(replace(one, title=words, description=words) for one in made.rules.topics)
+        ),
+    )
     source = replace(FACTS["alpha"], title=words, homepage=words, url=words, licence=words, language=words)
     publisher = Publisher(Shelf([stored(entry("one"), source=source)]), odd, BASE)
     for key in ("all", "ptsd", "source/alpha", "ptsd/daily"):

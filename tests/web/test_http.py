@@ -27,6 +27,7 @@ FEED = prepare(
         (b"abc", 200),
         (b"", 200),
         (b'"x,abc"', 200),
+        (b", ".join(b'"%d"' % number for number in range(500)) + b', "abc"', 304),
     ],
 )
 def test_if_none_match_compares_weakly_through_lists_codings_and_the_star(value: bytes, status: int) -> None:

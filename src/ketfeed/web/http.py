@@ -13,6 +13,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _SUFFIXES = {"br": "-br", "gzip": "-gz"}
+LONGEST = 512
+"""Bytes of a header whose reading is remembered: what strangers send must not fill the memory."""
+
 _OF_A_304 = frozenset({"etag", "vary", "cache-control", "last-modified", "access-control-allow-origin"})
 """RFC 9110 section 15.4.5: what a cache must update; everything else it has kept. Each header costs a microsecond."""
 
@@ -72,11 +75,13 @@ def prepare(
 
 def answer(method: str, headers: Mapping[bytes, bytes], prepared: Prepared) -> Reply:
     """The reply to GET or HEAD. ``headers`` are the request's, lower case."""
-    coding = choose_coding(headers.get(b"accept-encoding", b""), "br" in prepared.full, "gzip" in prepared.full)
+    coding = choose_coding(
+        headers.get(b"accept-encoding", b"")[:LONGEST], "br" in prepared.full, "gzip" in prepared.full
+    )
     if prepared.status == 200 and _matches(headers, prepared):
         return Reply(304, prepared.unchanged[coding], b"")
     variants = prepared.full
-    if prepared.browser is not None and is_browser(headers.get(b"accept", b"")):
+    if prepared.browser is not None and is_browser(headers.get(b"accept", b"")[:LONGEST]):
         variants = prepared.browser
     shown, body = variants[coding]
     return Reply(prepared.status, shown, b"" if method == "HEAD" else body)
@@ -86,11 +91,12 @@ def _matches(headers: Mapping[bytes, bytes], prepared: Prepared) -> bool:
     """RFC 9110 section 13.2.2: If-None-Match first; If-Modified-Since only where it is missing."""
     tags = headers.get(b"if-none-match")
     if tags is not None:
-        return prepared.tag in known_tags(tags)
+        known = known_tags if len(tags) <= LONGEST else known_tags.__wrapped__
+        return prepared.tag in known(tags)
     since = headers.get(b"if-modified-since")
     if since is None or prepared.last_modified is None:
         return False
-    moment = _moment(since)
+    moment = _moment(since[:LONGEST])
     return moment is not None and prepared.last_modified <= moment
 
 
