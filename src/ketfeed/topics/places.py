@@ -8,7 +8,10 @@ languages only in entries known to be in one of them
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import regex
 
 from ketfeed.model import Field
 from ketfeed.topics.rules import NONE, CompiledRules, CompiledTerm, Contexts
@@ -25,6 +28,9 @@ NEAR = 160
 
 LEAD = 600
 """Characters that count as the lead: an abstract's or an article's first paragraph."""
+
+MOST_MATCHES = 8
+"""Places of one regular expression in one text that are looked at; repetition counts little."""
 
 REGEX_SECONDS = 0.05
 """For one regular expression in one text; beyond it the expression is taken not to match."""
@@ -182,14 +188,25 @@ def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
         if text.field in ("link", "source") if term.fields is None else text.field not in term.fields:
             continue
         original = text.folded.original
-        try:
-            for match in term.pattern.finditer(original, timeout=REGEX_SECONDS):
-                start = len(FoldedText(original[: match.start()]).text) - 1
-                end = len(FoldedText(original[: match.end()]).text)
-                places.append((number, start, max(end, start + 2)))
-        except TimeoutError:
-            continue
+        for start, end in _matches(term.pattern, original):
+            first = len(FoldedText(original[:start]).text) - 1
+            last = len(FoldedText(original[:end]).text)
+            places.append((number, first, max(last, first + 2)))
     return places
+
+
+def _matches(pattern: regex.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Where an expression matches, at most MOST_MATCHES places. A timed ``finditer`` is thrice as slow as this."""
+    position = 0
+    for _ in range(MOST_MATCHES):
+        try:
+            found = pattern.search(text, position, timeout=REGEX_SECONDS)
+        except TimeoutError:
+            return
+        if found is None:
+            return
+        yield found.span()
+        position = max(found.end(), found.start() + 1)
 
 
 def longest(made: list[Occurrence]) -> list[Occurrence]:
