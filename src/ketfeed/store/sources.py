@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -160,9 +160,11 @@ class Sources:
         """When the next source is due; None when none ever is."""
         with self._database.read() as connection:
             when = connection.execute(
-                select(func.min(STATE.c.next_poll_at))
+                select(STATE.c.next_poll_at)
                 .join(SOURCE, SOURCE.c.number == STATE.c.source)
-                .where(SOURCE.c.active, ~STATE.c.paused, ~STATE.c.gone)
+                .where(STATE.c.next_poll_at.is_not(None), SOURCE.c.active, ~STATE.c.paused, ~STATE.c.gone)
+                .order_by(STATE.c.next_poll_at)
+                .limit(1)
             ).scalar_one_or_none()
         return None if when is None else from_us(when)
 
@@ -283,12 +285,12 @@ class Sources:
         """Remove records of polls older than ``keep_days`` days; returns how many."""
         before = to_us(now - keep_days * DAY)
         with self._database.write() as connection:
-            numbers: Sequence[int] = connection.execute(select(SOURCE.c.number)).scalars().all()
-            removed = 0
-            for number in numbers:  # rows are clustered by source: each removes one end of one range
-                old = delete(POLL).where(POLL.c.source == number, POLL.c.started_at < before)
-                removed += connection.execute(old).rowcount
-        return removed
+            numbers = connection.execute(select(SOURCE.c.number)).scalars().all()
+            if not numbers:
+                return 0
+            # Rows are clustered by source: each removes one end of one range.
+            old = delete(POLL).where(POLL.c.source == bindparam("at_source"), POLL.c.started_at < before)
+            return connection.execute(old, [{"at_source": number} for number in numbers]).rowcount
 
 
 _LEAVE = update(SOURCE).where(SOURCE.c.number == bindparam("left")).values(active=False)
