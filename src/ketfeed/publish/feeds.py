@@ -189,7 +189,7 @@ class Publisher:
             frozen = f"{key} {members}"
             kept = self._ledger.get(frozen) or self._ledger.publish(frozen, write(), now)
             return self._rendered(feed, form, self._ledger.publish(key, kept.body, kept.last_modified))
-        return self._rendered(feed, form, self._ledger.publish(key, write(), now))
+        return self._rendered(feed, form, self._ledger.publish(key, write(), now, keep=feed.group != "query"))
 
     def _document(self, feed: Feed, now: datetime, marker: object) -> Document:
         """The document, made once for all three formats."""

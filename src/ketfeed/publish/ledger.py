@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 MAX_KEPT = 5_000  # files; the least recently written are removed first
-_FORMAT = 1
+_FORMAT = 2
 
 _log = structlog.get_logger(__name__)
 
@@ -36,25 +36,32 @@ class Kept:
 class Ledger:
     """Key → bytes and date, in a folder of small files; without a folder, or when it cannot be written, in memory."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, most: int = MAX_KEPT) -> None:
         self._folder = folder
+        self._most = most
         self._dates: OrderedDict[str, tuple[bytes, datetime]] = OrderedDict()  # key → hash of the bytes, date
         self._bodies: dict[str, bytes] = {}  # only what could not be written
         self._lock = threading.Lock()
         self._complained = False
 
     def get(self, key: str) -> Kept | None:
-        """What was last published under this key, or None."""
+        """What was last published under this key; None where nothing was, or only its date is kept."""
         with self._lock:
-            return self._read(key)
+            if key in self._bodies:
+                return Kept(self._bodies[key], self._dates[key][1])
+            found = self._read(key)
+            return None if found is None or found[2] is None else Kept(found[2], found[1])
 
-    def publish(self, key: str, body: bytes, now: datetime) -> Kept:
-        """Take over new bytes; equal ones keep their date, others get a later one than before."""
+    def publish(self, key: str, body: bytes, now: datetime, *, keep: bool = True) -> Kept:
+        """Take over new bytes; equal ones keep their date, others get a later one than before.
+
+        ``keep`` False: only the date is written, for feeds of which there is no end (queries).
+        """
         digest = hashlib.sha256(body).digest()
         with self._lock:
             before = self._dates.get(key)
-            if before is None and (kept := self._read(key)):
-                before = (hashlib.sha256(kept.body).digest(), kept.last_modified)
+            if before is None and (found := self._read(key)):
+                before = found[:2]
             if before is not None and before[0] == digest:
                 self._remember(key, *before)
                 return Kept(body, before[1])
@@ -62,61 +69,67 @@ class Ledger:
             if before is not None and moment <= before[1]:
                 moment = before[1] + timedelta(seconds=1)
             self._remember(key, digest, moment)
-            self._write(key, Kept(body, moment))
+            self._write(key, digest, moment, body if keep else None)
             return Kept(body, moment)
 
     def _remember(self, key: str, digest: bytes, moment: datetime) -> None:
         self._dates[key] = (digest, moment)
         self._dates.move_to_end(key)
-        while len(self._dates) > MAX_KEPT:
+        while len(self._dates) > self._most:
             forgotten, _ = self._dates.popitem(last=False)
             self._bodies.pop(forgotten, None)
 
     def _path(self, key: str) -> Path | None:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.feed" if self._folder else None
 
-    def _read(self, key: str) -> Kept | None:
+    def _read(self, key: str) -> tuple[bytes, datetime, bytes | None] | None:
+        """Hash, date and, where it is kept, body."""
         path = self._path(key)
-        if key in self._bodies:
-            return Kept(self._bodies[key], self._dates[key][1])
         try:
             if path is None or not path.is_file():
                 return None
             head, _, body = path.read_bytes().partition(b"\n")
             facts = json.loads(head)
-            if facts["format"] != _FORMAT or facts["key"] != key or facts["bytes"] != len(body):
+            if facts["format"] != _FORMAT or facts["key"] != key:
                 return None
-            return Kept(body, datetime.fromtimestamp(facts["last_modified"], UTC))
+            digest, moment = bytes.fromhex(facts["sha256"]), datetime.fromtimestamp(facts["last_modified"], UTC)
+            if not facts["body"]:
+                return digest, moment, None
+            return (digest, moment, body) if hashlib.sha256(body).digest() == digest else None
         except (OSError, ValueError, KeyError, TypeError):
             return None  # half a file, or another version's: as if it were not there
 
-    def _write(self, key: str, kept: Kept) -> None:
+    def _write(self, key: str, digest: bytes, moment: datetime, body: bytes | None) -> None:
         path = self._path(key)
         if path is None:
-            self._bodies[key] = kept.body
+            if body is not None:
+                self._bodies[key] = body
             return
         facts = {
             "format": _FORMAT,
             "key": key,
-            "bytes": len(kept.body),
-            "last_modified": int(kept.last_modified.timestamp()),
+            "sha256": digest.hex(),
+            "last_modified": int(moment.timestamp()),
+            "body": body is not None,
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
             with os.fdopen(handle, "wb") as file:
-                file.write(json.dumps(facts).encode() + b"\n" + kept.body)
+                file.write(json.dumps(facts).encode() + b"\n" + (body or b""))
             Path(name).replace(path)
+            self._bodies.pop(key, None)
             self._prune(path.parent)
         except OSError as error:
-            self._bodies[key] = kept.body
+            if body is not None:
+                self._bodies[key] = body
             if not self._complained:
                 self._complained = True
                 _log.warning("published feeds are kept in memory only", action="publish", reason=str(error))
 
     def _prune(self, folder: Path) -> None:
-        if len(self._dates) < MAX_KEPT:
+        if len(self._dates) < self._most:
             return
         files = sorted(folder.glob("*.feed"), key=lambda path: path.stat().st_mtime)
-        for path in files[: max(0, len(files) - MAX_KEPT)]:
+        for path in files[: max(0, len(files) - self._most)]:
             path.unlink(missing_ok=True)
