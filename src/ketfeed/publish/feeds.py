@@ -36,6 +36,7 @@ from ketfeed.publish.xml import atom, rss
 from ketfeed.store.records import FeedVersion, StoredEntry
 
 CACHE_BYTES = 192 * 1024 * 1024  # of rendered feeds in memory
+ARCHIVE_KEPT = 1_000_000  # frozen pages: as many as there are
 DOCUMENTS_KEPT = 40  # feeds whose items are kept until their other formats are asked for
 TTL = 60  # minutes; what RSS tells readers that ask for it
 LINKED = 200  # entries ranked for a digest
@@ -119,6 +120,7 @@ class Publisher:
         self.catalog = catalog
         self.base_url = base_url.rstrip("/")
         self._ledger = Ledger(folder)
+        self._archive = Ledger(folder / "archive" if folder else None, most=ARCHIVE_KEPT)
         self._slots: OrderedDict[tuple[str, Format], _Slot] = OrderedDict()
         self._size = 0
         self._documents: OrderedDict[str, tuple[object, Document]] = OrderedDict()
@@ -187,7 +189,7 @@ class Publisher:
         key = self._key(feed, form)
         if feed.view == "archive" and (members := self._full_page(feed)):
             frozen = f"{key} {members}"
-            kept = self._ledger.get(frozen) or self._ledger.publish(frozen, write(), now)
+            kept = self._archive.get(frozen) or self._archive.publish(frozen, write(), now)
             return self._rendered(feed, form, self._ledger.publish(key, kept.body, kept.last_modified))
         return self._rendered(feed, form, self._ledger.publish(key, write(), now, keep=feed.group != "query"))
 
