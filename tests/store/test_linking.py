@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.store.making import DAY, HOUR, NOW, entry, save, source, tags, write
+
+from ketfeed.store.db import Store
+from ketfeed.store.linking import (
+    CANDIDATES,
+    HOLDERS,
+    SPAN,
+    WINDOW,
+    asked_keys,
+    find_holders,
+    own_keys,
+    rank_holders,
+    span,
+)
+from ketfeed.store.meta import insert_new, run_many
+from ketfeed.store.schema import STORY_KEY
+from ketfeed.topics.stories import StoryKeys
+
+TIMES = st.integers(-(10**15), 4 * 10**15)
+NEAR = StoryKeys(near=("a", "b"))
+
+
+@given(TIMES, st.integers(-WINDOW, WINDOW))
+def test_two_entries_within_the_window_find_each_other(moment: int, apart: int) -> None:
+    assert set(own_keys(NEAR, moment)) <= set(asked_keys(NEAR, moment + apart))
+
+
+@given(TIMES, TIMES)
+def test_near_keys_of_far_times_never_meet(one: int, other: int) -> None:
+    if abs(span(one) - span(other)) > 1:
+        assert not set(own_keys(NEAR, one)) & set(asked_keys(NEAR, other))
+
+
+@given(TIMES, TIMES)
+def test_exact_keys_meet_at_any_time(one: int, other: int) -> None:
+    keys = StoryKeys(exact=("doi:10.1/x",))
+    assert own_keys(keys, one) == asked_keys(keys, other)
+
+
+@given(TIMES)
+def test_keys_fit_a_signed_number_of_64_bits(moment: int) -> None:
+    assert all(0 <= key < 2**63 for key in own_keys(NEAR, moment) + asked_keys(NEAR, moment))
+    assert SPAN == 2 * WINDOW
+
+
+def test_rare_and_exact_keys_count_most() -> None:
+    near, rare, exact = 1 << 48 | 1, 1 << 48 | 2, 3
+    holders = {near: [1, 2, 3, 4], rare: [2], exact: [1]}
+    assert rank_holders(9, [near, rare, exact], holders) == [1, 2, 4, 3]
+
+
+def test_one_common_key_is_chance() -> None:
+    common, other = 1 << 48 | 1, 1 << 48 | 2
+    holders = {common: list(range(1, HOLDERS + 1)), other: [5, 6]}
+    assert rank_holders(99, [common], holders) == []
+    assert rank_holders(99, [common, other], holders) == [6, 5]
+    assert len(rank_holders(99, [other], {other: list(range(1, 11))})) <= CANDIDATES
+
+
+def test_only_the_newest_holders_of_a_key_are_taken(empty: Store) -> None:
+    with empty._database.write() as connection:
+        run_many(connection, insert_new(connection, STORY_KEY), [{"key": 7, "entry": n} for n in range(1, 40)])
+        run_many(connection, insert_new(connection, STORY_KEY), [{"key": 7, "entry": 1}])
+        found = find_holders(connection, [7, 8])
+    assert set(found) == {7}
+    assert max(found[7]) == 39
+    if empty._database.sqlite:
+        assert sorted(found[7]) == list(range(40 - HOLDERS, 40))
+
+
+def test_an_edit_that_brings_the_identifier_joins_the_story(store: Store) -> None:
+    page = {"canonical_link": "doi.org/10.1/x", "title": "Esketamine in depression: a randomised trial"}
+    save(store, write([entry(1, of="paper", **page)], of=source("paper")))
+    save(store, write([entry(2)], [tags("pain")], at=NOW + HOUR))
+    assert len(store.entries.story(entry(2).id)) == 1
+    save(store, write([entry(2, **page)], [tags("pain")], at=NOW + DAY))
+    assert {one.entry.id for one in store.entries.story(entry(2).id)} == {entry(1, of="paper").id, entry(2).id}
