@@ -104,6 +104,8 @@ class Item:
     comments: str | None = None
     identifiers: tuple[tuple[str, str], ...] = ()  # ("doi:10.1/x", address)
     kind: str = ""
+    first_seen: datetime | None = None
+    facts: tuple[tuple[str, str], ...] = ()  # ("phase", "Phase 2")
     origin: Origin
     also: tuple[Coverage, ...] = ()
     rights: str | None = None

@@ -91,6 +91,8 @@ def item(stored: StoredEntry, place: Place) -> Item:
         comments=web_address(entry.comments_link or ""),
         identifiers=identifiers,
         kind=stored.tagging.kind,
+        first_seen=stored.first_seen.replace(microsecond=0),
+        facts=tuple((plain(name), plain(value)) for name, value in stored.tagging.facts),
         origin=origin,
         also=also,
         rights=plain(entry.rights or stored.source.licence or "") or None,

@@ -58,6 +58,8 @@ def _item(item: Item, about: str) -> dict[str, object]:
             about=about,
             page=item.page,
             kind=item.kind,
+            first_seen=_moment(item.first_seen) if item.first_seen else None,
+            facts=[{"name": name, "value": value} for name, value in item.facts],
             source=_present(
                 id=item.origin.id,
                 title=item.origin.title,
