@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from ketfeed.model import Poll
+from ketfeed.run import poll
 from ketfeed.run.logs import configure_logs
 from ketfeed.run.poll import log_poll
 
@@ -26,7 +27,9 @@ POLL = Poll(
 
 
 @pytest.fixture(autouse=True)
-def _defaults() -> Iterator[None]:
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A logger keeps its first configuration: each test has one of its own, and leaves none behind."""
+    monkeypatch.setattr(poll, "log", structlog.get_logger())
     yield
     structlog.reset_defaults()
 
