@@ -69,6 +69,7 @@ def entry(number: int = 1, of: str = "news", **more: Any) -> Entry:  # noqa: ANN
         "canonical_link": f"{of}.example/{number}",
         "summary": f"<p>{invented(f'{of} {number}')}</p>",
         "excerpt": invented(f"{of} {number}"),
+        "content": f"<p>Words of content {number}</p>",
         "text": f"Words of content {number}",
         "published": NOW - number * HOUR,
     }

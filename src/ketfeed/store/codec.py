@@ -95,9 +95,10 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
     out: the number of comments, which moves with every visit, and the notes about repairs, which are about our reading
     and not about the document.
     """
-    summary_text = plain(entry.summary) if entry.summary else ""
-    if summary_text and summary_text in entry.text:
-        summary_text = ""  # one copy of the words is enough for the index
+    summary_text = ""  # one copy of the words is enough for the index; without content, ``text`` is the summary's
+    if entry.summary and (entry.content or not entry.text):
+        said = plain(entry.summary)
+        summary_text = "" if said in entry.text else said
     rare = _rare(entry)
     data = dump(rare)
     columns: dict[str, Any] = {
