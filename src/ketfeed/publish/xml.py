@@ -170,6 +170,7 @@ class _ItemExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
             _declare(_only(entry, name))
         for link in entry.findall("link"):
             entry.remove(link)
+        # text/html whatever it leads to: feedparser takes only such a link for the entry's
         etree.SubElement(entry, "link", href=item.url, rel="alternate", type="text/html")
         for attachment in item.attachments:
             _enclosure(entry, "link", attachment.url, attachment.type, attachment.length)
