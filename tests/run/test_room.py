@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import asyncio
 
-from ketfeed.run.room import LARGE, ReadingRoom
+from ketfeed.run.room import LARGE_PLACES, ReadingRoom
 
 
 def test_large_documents_have_few_places_and_small_ones_do_not_wait_for_them() -> None:
     async def scenario() -> None:
         room = ReadingRoom(4)
-        await room.enter(LARGE + 1)
-        await room.enter(LARGE + 1)
-        third = asyncio.ensure_future(room.enter(LARGE + 1))
+        seats = [room.seat() for _ in range(LARGE_PLACES)]
+        for seat in seats:
+            await seat.take_large()
+            await seat.take()
+        another = room.seat()
+        waiting = asyncio.ensure_future(another.take_large())
         await asyncio.sleep(0)
-        assert not third.done()
-        await room.enter(10)
-        await room.enter(LARGE)
-        fifth = asyncio.ensure_future(room.enter(10))
+        assert not waiting.done()
+        for _ in range(2):
+            await room.seat().take()
+        full = asyncio.ensure_future(room.seat().take())
         await asyncio.sleep(0)
-        assert not fifth.done()
-        room.leave(10)
-        await fifth
-        room.leave(LARGE + 1)
-        await third
+        assert not full.done()
+        seats[0].leave()
+        await waiting
+        await full
+
+    asyncio.run(scenario())
+
+
+def test_a_seat_takes_each_place_once_and_gives_all_back() -> None:
+    async def scenario() -> None:
+        room = ReadingRoom(1)
+        seat = room.seat()
+        async with asyncio.timeout(5):
+            for _ in range(2):  # a redirect's body was large, and the document again is
+                await seat.take_large()
+                await seat.take()
+            seat.leave()
+            seat.leave()
+            other = room.seat()
+            await other.take_large()
+            await other.take()
 
     asyncio.run(scenario())
 
@@ -31,13 +50,15 @@ def test_large_documents_have_few_places_and_small_ones_do_not_wait_for_them() -
 def test_giving_up_while_waiting_keeps_no_place() -> None:
     async def scenario() -> None:
         room = ReadingRoom(1)
-        await room.enter(LARGE + 1)
-        waiting = asyncio.ensure_future(room.enter(10))
+        first, second = room.seat(), room.seat()
+        await first.take()
+        waiting = asyncio.ensure_future(second.take())
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        room.leave(LARGE + 1)
+        second.leave()
+        first.leave()
         async with asyncio.timeout(5):
-            await room.enter(LARGE + 1)
+            await room.seat().take()
 
     asyncio.run(scenario())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from tests.run.running import PATIENCE, Service, environment, ketfeed
@@ -215,3 +217,22 @@ def test_status_has_a_row_for_every_source_also_before_the_first_poll(tmp_path: 
     table = ketfeed("status", env=env)
     assert table.returncode == 0
     assert "not polled" in table.stdout
+
+
+def test_a_hub_is_told_of_every_feed_that_changed(tmp_path: Path, site: Site) -> None:
+    told: queue.Queue[str] = queue.Queue()
+
+    def hub(asked: Asked) -> Answer:
+        told.put(asked.body.decode())
+        return Answer(status=204)
+
+    site.scripts["/hub"] = hub
+    env = configure(tmp_path, good=site.url("/good"))
+    feeds = tmp_path / "config" / "feeds.yaml"
+    about = f"site: {{base_url: 'https://k.example', hubs: ['{site.url('/hub')}']}}\ndefaults: {{relevance: all}}\n"
+    feeds.write_text(about + feeds.read_text(encoding="utf-8"), encoding="utf-8")
+    with Service(env):
+        said = parse_qs(told.get(timeout=PATIENCE))
+        assert said["hub.mode"] == ["publish"]
+        assert "https://k.example/feeds/all.atom" in said["hub.url"]
+        assert "https://k.example/feeds/ptsd.atom" not in said["hub.url"]

@@ -10,7 +10,7 @@ Each request takes a slot and its turn at the host like any poll. None may fail 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -45,6 +45,7 @@ class Fetcher(Protocol):
         auth: Auth | None = None,
         accept: str = FEED_ACCEPT,
         turn: Turn | None = None,
+        large: Callable[[], Awaitable[None]] | None = None,
     ) -> FetchResult: ...
 
 

@@ -28,7 +28,7 @@ from ketfeed.settings import Settings
 
 log = structlog.get_logger()
 
-HUB_AFTER = 5.0  # seconds from the first change to the ping: polls that end together make one
+HUB_AFTER = 3.0  # seconds from the first change to the ping: polls that end together make one
 DIGEST_AFTER = 600.0  # seconds from the first change of health to its digest
 PAUSES = (0.0, 10.0, 60.0, 300.0)  # seconds before each try
 WORTH_TELLING = frozenset({"healthy", "quiet", "failing", "blocked", "moved", "gone"})

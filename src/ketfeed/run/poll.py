@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -27,7 +28,7 @@ from ketfeed.run import articles, visit
 from ketfeed.run.clock import utc_now
 from ketfeed.run.follow import Fetcher, Follow, Reader, document_of
 from ketfeed.run.hosts import Hosts, Turns, host_of
-from ketfeed.run.room import ReadingRoom
+from ketfeed.run.room import ReadingRoom, Seat
 from ketfeed.run.visit import Seen, one_line
 from ketfeed.run.writer import SavePolls, Writer
 from ketfeed.settings import Settings
@@ -219,51 +220,49 @@ class Poller:
         source, state = job.source, job.state
         now, begun = self._clock(), time.perf_counter()
         fetched: Fetched | None = None
+        seat = self._room.seat()
         try:
-            fetched = await self._fetch_in_slot(host, source, state, now)
-            try:
-                seen = await self._understand(source, state, fetched, now)
-            finally:
-                if fetched.in_room:
-                    self._room.leave(len(fetched.result.body))
+            fetched = await self._fetch_in_slot(host, source, state, seat, now)
+            seen = await self._understand(source, state, fetched, now)
+            seat.leave()
             seen = await self._follow_up(source, state, seen)
         except Exception as error:  # noqa: BLE001  # whatever it is becomes one word of the closed list
             seen = self._failed(source, error, fetched, now)
+        finally:
+            seat.leave()
         return await self._store(source, state, seen, time.perf_counter() - begun)
 
-    async def _fetch_in_slot(self, host: str, source: Source, state: SourceState, now: datetime) -> Fetched:
+    async def _fetch_in_slot(self, host: str, source: Source, state: SourceState, seat: Seat, now: datetime) -> Fetched:
         """Fetch and give the slot back, with a place in the reading room for a document. Raises PollError, Refused."""
         turns = Turns(self._hosts, host, self._refuse_held)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # polls run in tasks of their own
         self._fetching.add(task)
         try:
-            fetched = await self._fetch(source, state, turns, now)
+            fetched = await self._fetch(source, state, turns, seat, now)
             turns.close()
             await self._remember_hold(fetched.result, now)
             error = outcome_error(fetched.result)
             if error is not None:
                 raise Refused(error, fetched)
             if fetched.in_room:
-                await self._room.enter(len(fetched.result.body))
+                await seat.take()
             return fetched
         finally:
             self._fetching.discard(task)
             turns.close()
             self._slots.release()
 
-    async def _fetch(self, source: Source, state: SourceState, turns: Turns[Job], now: datetime) -> Fetched:
+    async def _fetch(self, source: Source, state: SourceState, turns: Turns[Job], seat: Seat, now: datetime) -> Fetched:
         if self.base_url and source.url.startswith(self.base_url.rstrip("/") + "/feeds/"):
             raise SelfLoop("The address is a feed of this site")
         request = visit.ask(source, state, now)
-        get = self._client.get
-        result = await get(
-            source.url, validators=request.validators, headers=source.headers, auth=source.auth, turn=turns
-        )
+        get = partial(self._client.get, source.url, auth=source.auth, turn=turns, large=seat.take_large)
+        result = await get(validators=request.validators, headers=source.headers)
         if result.status != 304 or result.conditional:
             return Fetched(result, not result.conditional)
         # a 304 to a question without validators: a cache on the way is broken; ask once more past it
-        again = await get(source.url, headers=(*source.headers, *NO_CACHE), auth=source.auth, turn=turns)
+        again = await get(headers=(*source.headers, *NO_CACHE))
         if again.status == 304:
             sentence = "The server answered 304 Not Modified although nothing was asked to compare with"
             raise Refused(HttpFailed(sentence), Fetched(again, full=True))

@@ -29,6 +29,7 @@ from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
 from ketfeed.run.live import LiveCatalog
 from ketfeed.run.loop import run_in_loop
+from ketfeed.run.memory import give_back_freed_memory
 from ketfeed.run.notify import Notifier, change_of
 from ketfeed.run.poll import Poller
 from ketfeed.run.retag import RetagWalk
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 NICE = 10  # the poller gives way to the web process
-LOOK_FOR_CHANGES = 5.0  # seconds between two looks at whether hubs want to know something
+LOOK_FOR_CHANGES = 2.0  # seconds between two looks at whether hubs want to know something
 FILES = 0.4  # seconds between two looks at the files: a change is in force within 2 s of its last write
 SUPERVISED = "KETFEED_SUPERVISED"  # set for children of ``serve``; not a setting
 
@@ -91,6 +92,7 @@ async def polling(
     on_stored: OnStored | None = None,
 ) -> AsyncIterator[Polling]:
     """A poller with its client and its parser processes, which end with the block."""
+    give_back_freed_memory()
     client = Client(settings, user_agent=user_agent(catalog, settings))
     sandbox = Sandbox(settings, catalog.rules)
     poller = Poller(
@@ -132,7 +134,7 @@ class Notices:
 
     async def look(self) -> None:
         """Notice whether any feed shows something else, by polls, rules or editors."""
-        if self.notifier.site.hubs:
+        if self.notifier.site.hubs and _base_url(self._settings, self._catalog):  # a hub wants whole addresses
             version = await asyncio.to_thread(self._store.version)
             if self._version < 0:
                 await self._changed_feeds()  # what is there at the start is no news
@@ -210,6 +212,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
         schedule.every(FILES, take_up_files, "changed files")
         schedule.every(LOOK_FOR_CHANGES, notices.look, "changed feeds")
         schedule.every(3600, forget_old_polls, "old polls")
+        await notices.look()
         poller.start()
         schedule.start()
         log.info("polling", sources=len(live.catalog.sources), allow_networks=[str(n) for n in settings.allow_networks])
