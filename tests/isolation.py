@@ -7,6 +7,7 @@ guard: they leave the machine's network for a namespace of their own (Linux; roo
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -115,5 +116,5 @@ def _add_route(family: int, bits: int, kind: int, attributes: bytes) -> None:
         netlink.send(header + route)
         reply = netlink.recv(4096)
     error = struct.unpack_from("i", reply, 16)[0]
-    if error:
+    if error and -error != errno.EEXIST:
         raise OSError(-error, os.strerror(-error))

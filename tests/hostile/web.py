@@ -122,7 +122,8 @@ class Web:
         self.port = await self._listen(0, self._arrive_plain)
         self.tls_port = await self._listen(0, self._arrive_tls)
         for port in CANARY_PORTS:
-            await self._listen(port, self._arrive_canary)
+            with suppress(OSError):  # another web of the same run has it
+                await self._listen(port, self._arrive_canary)
         with socket.create_server(("127.16.255.254", 0)) as unused:
             self.dead_port = unused.getsockname()[1]
         self.full_port = self._fill_a_queue()

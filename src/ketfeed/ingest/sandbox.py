@@ -5,17 +5,19 @@
                        └▶ ParseTimeout / ParseFailed for this document only
 
 ``parse_processes`` children read at a time. One that has been at the same document for longer than PATIENCE gives up
-its place, so that documents made to burn the limits do not keep ordinary ones waiting: another child is started, up to
-EXTRA more.
+its place, after HOPELESS also its priority, so that documents made to burn the limits do not keep ordinary ones
+waiting: another child is started, up to EXTRA more.
 
 Children come from a fork server that has loaded the parser and nothing else: starting one takes milliseconds, it
 inherits no socket and no lock of ours, and the pages of the modules are shared. Modules are loaded before the
-address-space limit is set, because a lazy import under the limit would fail.
+address-space limit is set, because a lazy import under the limit would fail. The poller's own process never loads the
+parser (15 MiB), so what only a child needs is imported in the functions that a child runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import multiprocessing
 import os
@@ -28,20 +30,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ketfeed.errors import InternalFault, ParseFailed, ParseTimeout, PollError
-from ketfeed.ingest.article import complete
 from ketfeed.ingest.limits import Document, Limits
-from ketfeed.ingest.normalise import read_document
 from ketfeed.model import Entry, NormalisedFeed, RuleSet, Source, Tagging
 from ketfeed.settings import Settings
-from ketfeed.topics.match import Tagger
+
+if TYPE_CHECKING:
+    from ketfeed.topics.match import Tagger
+
+LOADED = ("ketfeed.ingest.normalise", "ketfeed.ingest.article", "ketfeed.topics.match", __name__)
+"""Modules of the fork server; all the parser uses must be among them or imported by them."""
 
 DOCUMENTS_PER_CHILD = 2_000  # then a fresh one: whatever leaks in C libraries ends there
-PATIENCE = 0.25  # seconds; an ordinary feed takes a few hundredths
+PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
+HOPELESS = 1.0  # seconds after which a child loses its priority, too, and is not used again
+LATE_NICE = 19  # whoever is late reads with what the others leave
+KEPT = 10.0  # seconds an unused extra child is kept
 EXTRA = 6  # children beyond parse_processes while others are late; each may take parse_memory
 NICE = 5  # the event loop comes before its children
 
@@ -61,8 +69,16 @@ class _Child:
     """A pebble pool of one process: pebble kills it at a limit and starts the next."""
 
     pool: ProcessPool
+    pid: int
     generation: int  # of the rules it tags by
+    left: int = DOCUMENTS_PER_CHILD
+    spent: bool = False  # lost its priority or was killed
     busy_since: float | None = None  # monotonic seconds
+    free_since: float = 0.0
+
+    def is_stale(self) -> bool:
+        """Whether it has been unused for so long that an extra child is not needed any more."""
+        return time.monotonic() - self.free_since > KEPT
 
 
 class Sandbox:
@@ -116,6 +132,7 @@ class Sandbox:
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         child = await self._take()
+        future: ProcessFuture[T] | None = None
         try:
             future = child.pool.schedule(
                 work,
@@ -126,21 +143,27 @@ class Sandbox:
         except PollError:
             raise
         except TimeoutError as error:
+            child.spent = True
             raise ParseTimeout(f"reading took longer than {self._settings.parse_wall:g} s") from error
         except MemoryError as error:
             raise ParseTimeout(f"reading took more memory than {self._settings.parse_memory} bytes") from error
         except ProcessExpired as error:
+            child.spent = True
             raise _ended(error, self._settings) from error
+        except asyncio.CancelledError:
+            child.spent = True  # pebble kills it
+            raise
         except Exception as error:
             raise InternalFault(f"reading failed: {type(error).__name__}: {error}") from error
         finally:
+            future = None  # it keeps its exception, whose traceback names this frame and with it the document
             self._give_back(child)
 
     # -- who reads next
 
     async def _take(self) -> _Child:
         """Wait for a child; the first to ask is the first to get one. ``_give_back`` must follow."""
-        if self._free and not self._waiting:
+        if self._free and not self._waiting and self._places_left() > 0:
             child = self._free.pop()
             child.busy_since = time.monotonic()
             return child
@@ -156,23 +179,33 @@ class Sandbox:
 
     def _give_back(self, child: _Child) -> None:
         child.busy_since = None
-        wanted = child.generation == self._generation and child.pool.active and self._places_left() > 0
-        if wanted and not self._closed:
-            self._free.append(child)
-        else:
+        child.free_since = time.monotonic()
+        child.left -= 1
+        if (
+            self._closed
+            or child.spent
+            or child.left < 0
+            or child.generation != self._generation
+            or not child.pool.active
+        ):
             self._retire(child)
+        else:
+            self._free.append(child)
+        while len(self._children) > self._settings.parse_processes and self._free and self._free[0].is_stale():
+            self._retire(self._free.pop(0))  # the longest unused; the last to come back is the first to go
         self._serve()
 
     def _serve(self) -> None:
         """Hand free children to those who wait, and start more where places are left."""
-        while self._waiting and self._free:
+        self._slow_down_the_late()
+        while self._waiting and self._free and self._places_left() > 0:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 child = self._free.pop()
                 child.busy_since = time.monotonic()
                 waiter.set_result(child)
         self._starting = {task for task in self._starting if not task.done()}
-        wanted = sum(not waiter.done() for waiter in self._waiting) - len(self._starting)
+        wanted = sum(not waiter.done() for waiter in self._waiting) - len(self._starting) - len(self._free)
         room = self._settings.parse_processes + EXTRA - len(self._children) - len(self._starting)
         for _ in range(min(wanted, room, self._places_left())):
             self._starting.add(asyncio.create_task(self._start()))
@@ -182,34 +215,45 @@ class Sandbox:
         if self._waiting:  # somebody may be late by then, and his place free
             self._alarm = asyncio.get_running_loop().call_later(PATIENCE, self._serve)
 
+    def _slow_down_the_late(self) -> None:
+        hopeless = time.monotonic() - HOPELESS
+        for child in self._children:
+            if not child.spent and child.busy_since is not None and child.busy_since <= hopeless:
+                child.spent = True
+                with suppress(OSError):  # it has just ended
+                    os.setpriority(os.PRIO_PROCESS, child.pid, LATE_NICE)
+
     def _places_left(self) -> int:
         """How many more children may read now; those that are late do not count."""
         late = time.monotonic() - PATIENCE
         busy = sum(child.busy_since is not None and child.busy_since > late for child in self._children)
-        return self._settings.parse_processes - busy - len(self._free) - len(self._starting)
+        return self._settings.parse_processes - busy - len(self._starting)
 
     # -- children
 
     async def _start(self) -> None:
         """Start a child outside the event loop: the first waits for the fork server to load the parser."""
-        child = await asyncio.to_thread(self._make_child, self._rules, self._generation)
+        try:
+            child = await asyncio.to_thread(self._make_child, self._rules, self._generation)
+        except Exception as error:  # noqa: BLE001  # told to whoever waits longest, or he would wait for ever
+            waiter = next((waiter for waiter in self._waiting if not waiter.done()), None)
+            if waiter is not None:
+                waiter.set_exception(InternalFault(f"no reader could be started: {type(error).__name__}: {error}"))
+            return
         self._starting.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         self._give_back(child)
 
     def _make_child(self, rules: RuleSet | None, generation: int) -> _Child:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
+        context.set_forkserver_preload(list(LOADED))
         pool = ProcessPool(
             1,
-            max_tasks=DOCUMENTS_PER_CHILD,
             initializer=_prepare,
             initargs=(rules, self._settings.parse_memory),
             context=context,
         )
-        child = _Child(pool, generation)
+        child = _Child(pool, pool.schedule(os.getpid).result(), generation)
         self._children.add(child)
-        with suppress(Exception):  # what is wrong with a new child, the first document is told
-            pool.schedule(os.getpid).result()
         return child
 
     def _retire(self, child: _Child) -> None:
@@ -238,9 +282,14 @@ _tagger: Tagger | None = None  # of a child
 def _prepare(rules: RuleSet | None, memory: int) -> None:
     """Make a child ready: its own tagger, then the limits nothing can undo."""
     global _tagger
+    from ketfeed.topics.match import Tagger
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the poller's to handle
     os.nice(NICE)
     _tagger = Tagger(rules) if rules is not None else None
+    gc.collect()
+    gc.freeze()  # what is loaded stays; walking over it again and again was a tenth of reading a feed
+    gc.set_threshold(50_000, 20, 100)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
@@ -254,6 +303,8 @@ def _allow(cpu: float) -> None:
 
 def _complete(document: Document, entry: Entry, source: Source, now: datetime, limits: Limits, cpu: float) -> Completed:
     """What a child does for one article's page."""
+    from ketfeed.ingest.article import complete
+
     _allow(cpu)
     whole = complete(document, entry, now, limits)
     return Completed(whole, _tagger.tag(whole, source) if _tagger is not None else None)
@@ -261,6 +312,8 @@ def _complete(document: Document, entry: Entry, source: Source, now: datetime, l
 
 def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> NormalisedFeed:
     """What a child does for one document."""
+    from ketfeed.ingest.normalise import read_document
+
     _allow(cpu)
     feed = read_document(document, source, now, limits)
     if _tagger is None:

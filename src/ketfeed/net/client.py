@@ -54,7 +54,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 WITH_BODY = frozenset({200, 203})
 """Statuses whose body is a whole document; a part (206), a delta (226) and nothing (204, 205) are no feed."""
 
-LARGE = 512 * 1024  # bytes of a decoded body from which it needs one of the few places for large ones
+LARGE = 256 * 1024  # bytes of a decoded body from which it needs one of the few places for large ones
 LARGE_AT_A_TIME = 2
 """Fifty bodies of 10 MiB at once would be half a gigabyte: a large one waits, unread, until another has ended."""
 

@@ -41,7 +41,7 @@ from ketfeed.net.resolve import Resolver
 
 MAX_INTERIM = 20  # 1xx replies before the real one; servers send none or one
 MAX_ATTEMPTS = 4  # addresses tried; more would only spend the deadline
-HIGH_WATER = 256 * 1024  # bytes held for a slow reader before the socket is left alone
+HIGH_WATER = 64 * 1024  # bytes held for a slow reader before the socket is left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,11 @@ class Exchange(asyncio.Protocol):
 
     async def head(self) -> None:
         """Wait until status and headers are there."""
-        await self._head
+        try:
+            await self._head
+        finally:
+            self._head = asyncio.get_running_loop().create_future()  # it would keep its exception, see _take_error
+            self._head.cancel()
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body in pieces, without transfer coding; raises what ended it early."""
@@ -94,7 +98,7 @@ class Exchange(asyncio.Protocol):
                 for piece in pieces:
                     yield piece
             if self._error is not None:
-                raise self._error
+                raise self._take_error()
             if self._ended:
                 return
             self._more = asyncio.get_running_loop().create_future()
@@ -207,6 +211,15 @@ class Exchange(asyncio.Protocol):
             self._fail(TooLarge(f"a body of {int(lengths[0])} bytes is announced, the limit is {self._limits.wire}"))
         return ""
 
+    def _take_error(self) -> PollError:
+        """Hand the error over without keeping it: its traceback names us, and with us all that was read so far.
+
+        Such a circle is only found by the garbage collector; until then every body that was too large would stay.
+        """
+        error, self._error = self._error, None
+        assert error is not None  # noqa: S101  # asked before
+        return error
+
     def _end(self) -> None:
         self._ended = True
         self._wake()
@@ -298,7 +311,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 failure = ConnectionFailed(
                     f"{target.host} could not be reached ({error.strerror or 'connection reset'})"
                 )
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # no circle of exception, traceback and this frame
 
     async def _open(self, target: Target, address: str, request: bytes) -> Exchange:
         loop = asyncio.get_running_loop()

@@ -28,6 +28,7 @@ from ketfeed.run import articles, visit
 from ketfeed.run.clock import utc_now
 from ketfeed.run.follow import Fetcher, Follow, Reader, document_of
 from ketfeed.run.hosts import Hosts, Turns, host_of
+from ketfeed.run.logs import log_poll
 from ketfeed.run.room import ReadingRoom, Seat
 from ketfeed.run.visit import Seen, one_line
 from ketfeed.run.writer import SavePolls, Writer
@@ -405,13 +406,3 @@ class Held(RateLimited):
     def __init__(self, sentence: str, until: datetime) -> None:
         self.until = until
         super().__init__(sentence)
-
-
-def log_poll(poll: Poll) -> None:
-    """The one line of a poll."""
-    fields: dict[str, object] = {"source": poll.source_id, "status": poll.http_status, "bytes": poll.bytes}
-    if poll.outcome == "ok":
-        fields |= {"new": poll.new, "updated": poll.updated, "unchanged": poll.unchanged}
-    elif poll.error is not None:
-        fields |= {"url": poll.url, "error": poll.error}
-    log.info(poll.outcome, **fields, seconds=round(poll.seconds, 3))
