@@ -35,7 +35,7 @@ from ketfeed.publish.wording import escape, language, plain, web_address
 from ketfeed.publish.xml import atom, rss
 from ketfeed.store.records import FeedVersion, StoredEntry
 
-CACHE_BYTES = 192 * 1024 * 1024  # of rendered feeds in memory
+CACHE_BYTES = 128 * 1024 * 1024  # of rendered feeds in memory
 ARCHIVE_KEPT = 1_000_000  # frozen pages: as many as there are
 DOCUMENTS_KEPT = 40  # feeds whose items are kept until their other formats are asked for
 TTL = 60  # minutes; what RSS tells readers that ask for it

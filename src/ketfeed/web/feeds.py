@@ -28,7 +28,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CHECK_EVERY = 0.25  # seconds between two looks at the store for one feed
 PATIENCE = 0.2  # seconds the asking request waits for a changed feed before it gets the one before
-KEPT = 2_000  # addresses
+KEPT = 400  # addresses; what falls out is prepared again from the publisher
 MAX_AGE = 300  # seconds a cache may answer for us
 STALE = 3_600  # seconds more while it asks again
 STALE_IF_ERROR = 86_400  # seconds more while we are away
