@@ -11,9 +11,8 @@ import pytest
 import structlog
 
 from ketfeed.model import Poll
-from ketfeed.run import poll
-from ketfeed.run.logs import configure_logs
-from ketfeed.run.poll import log_poll
+from ketfeed.run import logs
+from ketfeed.run.logs import configure_logs, log_poll
 
 POLL = Poll(
     source_id="a",
@@ -29,7 +28,7 @@ POLL = Poll(
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A logger keeps its first configuration: each test has one of its own, and leaves none behind."""
-    monkeypatch.setattr(poll, "log", structlog.get_logger())
+    monkeypatch.setattr(logs, "log", structlog.get_logger())
     yield
     structlog.reset_defaults()
 

@@ -9,7 +9,10 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from ketfeed.model import Poll
 from ketfeed.run.visit import one_line
+
+log = structlog.get_logger()
 
 LINE_CHARACTERS = 2000
 
@@ -42,3 +45,13 @@ def _escape(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         if isinstance(value, str) and key != "exception" and not value.isprintable():
             event[key] = one_line(value, LINE_CHARACTERS)
     return event
+
+
+def log_poll(poll: Poll) -> None:
+    """The one line of a poll."""
+    fields: dict[str, object] = {"source": poll.source_id, "status": poll.http_status, "bytes": poll.bytes}
+    if poll.outcome == "ok":
+        fields |= {"new": poll.new, "updated": poll.updated, "unchanged": poll.unchanged}
+    elif poll.error is not None:
+        fields |= {"url": poll.url, "error": poll.error}
+    log.info(poll.outcome, **fields, seconds=round(poll.seconds, 3))
