@@ -130,7 +130,8 @@ def test_an_entry_page_says_why_it_is_here_and_when_it_was_seen(site: Site) -> N
 def test_search_finds_published_entries_and_offers_itself_as_a_feed(site: Site) -> None:
     page = site.get("/search?q=quoted").text
     assert "12 entries, newest first" in page
-    assert site.get("/feeds/q.atom?q=quoted").status == 200
+    assert 'href="/feeds/q.atom?q=quoted+title"' in site.get("/search?q=quoted%20title").text
+    assert site.get("/feeds/q.atom?q=quoted+title").status == 200
     assert "No published entry says this" in site.get("/search?q=nonexistent").text
     assert site.get("/search?q=%00%22%27*%28").status == 200
 

@@ -22,7 +22,7 @@ from ketfeed.model import Catalog, FeedQuery
 from ketfeed.publish.document import FORMATS, MEDIA_TYPES, Item
 from ketfeed.publish.feeds import NoSuchFeed, Publisher
 from ketfeed.publish.items import item, reason_words
-from ketfeed.publish.select import Feed, archive_of, digest_of, find
+from ketfeed.publish.select import Feed, archive_of, canonical_query, digest_of, find
 from ketfeed.publish.wording import fragment, plain, web_address
 from ketfeed.store.records import StoredEntry
 
@@ -187,7 +187,7 @@ class Pages:
     def search(self, words: str, found: Sequence[StoredEntry]) -> str:
         """Entries that say the words, newest first."""
         words = plain(words)[:200]
-        query = f"q={quote(words)}"
+        query = canonical_query(FeedQuery(words=words))
         return self._page(
             "search.html",
             title=f"Search: {words}" if words else "Search",
