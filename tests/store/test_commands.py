@@ -11,6 +11,7 @@ from tests.store.making import NOW, entry, save, source, tags, write
 
 from ketfeed.cli.explain import visibility, where
 from ketfeed.cli.main import run
+from ketfeed.model import RawText
 from ketfeed.store.db import Store
 from ketfeed.store.records import Standing
 
@@ -148,6 +149,27 @@ def test_a_broken_edits_file_is_a_sentence(
     file.write_text(text)
     assert run(["edits", "import", str(file)]) == 2
     assert sentence in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_renormalise_cleans_stored_texts_again_and_only_those(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw: dict[str, Any] = {
+        "raw_title": RawText("PTSD &amp; pain", "html"),
+        "raw_summary": RawText("<p onclick='x()'>Ketamine for <b>PTSD</b></p>", "html"),
+        "content": "",
+    }
+    dirty = entry(20, title="PTSD &amp;amp; pain", summary="<p onclick='x()'>old</p>", text="old", **raw)
+    page = entry(21, summary="<p>read off a page</p>")
+    with Store.open(f"sqlite:///{place / 'data' / 'ketfeed.db'}") as store:
+        save(store, write([dirty, page], at=NOW))
+    assert said_json(capsys, "renormalise") == {"entries": 6, "changed": 1}
+    assert said_json(capsys, "renormalise") == {"entries": 6, "changed": 0}
+    with Store.open(f"sqlite:///{place / 'data' / 'ketfeed.db'}") as store:
+        clean = store.entries.get(dirty.id)
+        assert (clean.entry.title, clean.entry.summary) == ("PTSD & pain", "<p>Ketamine for <b>PTSD</b></p>")
+        assert clean.entry.text.split() == ["Ketamine", "for", "PTSD"]
+        assert [match.topic for match in clean.tagging.matches] == ["ptsd", "pain"]
+        assert clean.entry.raw_summary == raw["raw_summary"]
+        assert store.entries.get(page.id).entry == page
 
 
 def test_a_standing_is_told_from_being_seen() -> None:

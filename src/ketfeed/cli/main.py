@@ -58,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("classify", "classify", "classify", EDIT),
     Command("topics", "topics", "app", EDIT),
     Command("edits", "edits", "app", EDIT),
+    Command("renormalise", "renormalise", "renormalise", EDIT),
     Command("schema", "schema", "schema", EDIT),
     Command("export", "export", "export", OUT),
     Command("backup", "backup", "backup", OUT),
