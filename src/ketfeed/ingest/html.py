@@ -235,7 +235,7 @@ def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None
     if not markup:
         return ""
     if "<" not in markup and "&" not in markup:
-        return html.escape(visible(markup), quote=False).replace("\xa0", "&nbsp;")
+        return html.escape(visible(markup), quote=False).replace("\xa0", "&nbsp;").strip()
     markup = _bounded(markup, limits, notes)
     if "<noscript" in markup or "<NOSCRIPT" in markup:
         markup = _without_noscript(markup)

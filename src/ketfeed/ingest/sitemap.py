@@ -72,7 +72,7 @@ def _root(text: str) -> etree._Element:
 
 
 def _local(node: etree._Element) -> str:
-    return etree.QName(node).localname if isinstance(node.tag, str) else ""
+    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
 
 
 def _child(node: etree._Element, name: str) -> str | None:
