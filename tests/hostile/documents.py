@@ -9,7 +9,7 @@ from tests.hostile.row import FEED, MIB, Row, answers, entry, rss
 
 from ketfeed.model import Outcome
 
-READ = 25.0  # seconds: longest poll when the parser's own limits end it, with a queue before it
+READ = 40.0  # seconds: longest poll when the parser's own limits end it, with a queue before it
 HARMLESS: tuple[Outcome, ...] = ("ok", "forbidden_xml", "parse_error", "not_a_feed")
 """For documents whose danger is what a careless reader would do; that nothing happened is seen elsewhere."""
 

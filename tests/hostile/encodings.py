@@ -30,10 +30,10 @@ def with_name(data: bytes, size: int) -> bytes:
 
 
 async def bomb_for_ever(visit: Visit) -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    await visit.send(head("200 OK", GZIP))
-    block = bytes(MIB)
-    for _ in range(4096):
+    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    await visit.send(head("200 OK", GZIP) + packer.flush(zlib.Z_SYNC_FLUSH))
+    block = bytes(MIB // 4)
+    for _ in range(4 * 4096):
         await visit.send(packer.compress(block) + packer.flush(zlib.Z_SYNC_FLUSH))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.hostile.row import FEED, NOBODY, Asked, Row, Visit, answers, head, says
+from tests.hostile.row import DEADLINE, FEED, NOBODY, Asked, Row, Visit, answers, head, says
 
 from ketfeed.model import Outcome
 
@@ -20,10 +20,10 @@ async def nothing(visit: Visit) -> None:
 
 def refused(url: str, outcome: Outcome = "blocked_address") -> Row:
     """An address in feeds.yaml that must not be asked for; "{port}" is a canary's."""
-    return Row(name=f"source {url[:70]}", outcome=outcome, url=url, seconds=1.0, sent=0)
+    return Row(name=f"source {url[:70]}", outcome=outcome, url=url, seconds=4.0, sent=0)
 
 
-def named(name: str, outcome: Outcome, answers_of_dns: Sequence[str], seconds: float = 2.0) -> Row:
+def named(name: str, outcome: Outcome, answers_of_dns: Sequence[str], seconds: float = DEADLINE + 4) -> Row:
     """A source whose name resolves to these addresses; "{host}" is the row's own."""
     host = f"{name.lower().replace(',', '').replace(' ', '-')}.example.org"
     return Row(
@@ -47,11 +47,11 @@ ROWS: list[Row] = [
     # what the name server says
     named("one answer", "ok", ["{host}"]),
     named("no answer", "dns", []),
-    Row(name="DNS: unknown name", outcome="dns", url="http://unknown.example.org/feed", seconds=1.0),
+    Row(name="DNS: unknown name", outcome="dns", url="http://unknown.example.org/feed", seconds=4.0),
     Row(name="DNS: name server hangs", outcome="timeout", url="http://slow.example.org/feed",
         resolves={"slow.example.org": ["hang"]}),
     Row(name="DNS: name server breaks", outcome="dns", url="http://broken.example.org/feed",
-        resolves={"broken.example.org": ["fail"]}, seconds=1.0),
+        resolves={"broken.example.org": ["fail"]}, seconds=4.0),
     named("loopback", "blocked_address", ["127.0.0.1"]),
     named("private", "blocked_address", ["192.168.0.1"]),
     named("metadata", "blocked_address", ["169.254.169.254"]),

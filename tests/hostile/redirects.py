@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.hostile.row import FEED, MIB, Asked, Play, Row, Visit, answers, by_path, head, redirects
+from tests.hostile.row import DEADLINE, FEED, MIB, Asked, Play, Row, Visit, answers, by_path, head, redirects
 
 HTML = "text/html"
 
@@ -69,9 +69,9 @@ ROWS: list[Row] = [
     Row(name="redirect in UTF-8", outcome="ok", play=to("/end?caf\u00c3\u00a9")),
     Row(name="redirect in capitals", outcome="ok", play=to("HTTP://{host}:{port}/end")),
     Row(name="redirect to https where nobody speaks it", outcome="timeout", play=redirects("https://{host}:{port}/end")),
-    Row(name="five redirects", outcome="ok", play=chain(5), seconds=9),
-    Row(name="six redirects", outcome="too_many_redirects", play=chain(6), seconds=9),
-    Row(name="redirects for ever", outcome="too_many_redirects", play=always_further, seconds=9),
+    Row(name="five redirects", outcome="ok", play=chain(5), seconds=DEADLINE + 12),
+    Row(name="six redirects", outcome="too_many_redirects", play=chain(6), seconds=DEADLINE + 12),
+    Row(name="redirects for ever", outcome="too_many_redirects", play=always_further, seconds=DEADLINE + 12),
     Row(name="redirect to itself", outcome="too_many_redirects", play=redirects("/feed")),
     Row(name="redirects in a circle", outcome="too_many_redirects",
         play=by_path(feed=redirects("/end"), end=redirects("/feed"))),
@@ -138,8 +138,8 @@ ROWS: list[Row] = [
         headers=(("X-Api-Key", "secret"),), resolves={"other.example.org": ["{host}"]}, check=secret_stays_home,
         play=by_path(feed=redirects("/same", "302 Found", "Set-Cookie: id=1; Path=/"),
                      same=redirects("http://other.example.org:{port}/away", "302 Found", "Set-Cookie: id=2"),
-                     away=answers()), seconds=9),
+                     away=answers()), seconds=DEADLINE + 12),
     Row(name="secrets do not go from https to http", outcome="ok", tls="good", url="https://{host}:{tls_port}/feed",
-        auth="editor:secret", headers=(("X-Api-Key", "secret"),), check=secret_stays_home, seconds=9,
+        auth="editor:secret", headers=(("X-Api-Key", "secret"),), check=secret_stays_home, seconds=DEADLINE + 12,
         play=by_path(feed=redirects("/same"), same=redirects("http://{host}:{port}/away"), away=answers())),
 ]  # fmt: skip

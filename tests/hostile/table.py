@@ -17,7 +17,7 @@ GROUPS: dict[str, list[Row]] = {
 
 ROWS: list[Row] = [row for rows in GROUPS.values() for row in rows]
 
-HEALTHY_DELAY = 0.5  # seconds: a publisher's server that is far away
+HEALTHY_DELAY = 1.0  # seconds: a publisher's server that is far away
 HEALTHY = [f"127.16.250.{number}" for number in range(1, 13)]
 
 

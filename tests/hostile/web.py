@@ -74,6 +74,7 @@ class Connection:
         self._writer.write(data)
         try:
             await self._writer.drain()
+            await asyncio.sleep(0)  # drain alone may never let the others run
         except OSError as error:
             raise Gone from error
         self._web.sent[self.host] = self._web.sent.get(self.host, 0) + len(data)
@@ -86,7 +87,6 @@ class Connection:
     async def flood(self, data: bytes, limit: int) -> None:
         for _ in range(0, limit, len(data)):
             await self.send(data)
-            await asyncio.sleep(0)
 
     async def reset(self) -> None:
         sock = self._writer.get_extra_info("socket")

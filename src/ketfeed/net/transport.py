@@ -41,6 +41,7 @@ from ketfeed.net.resolve import Resolver
 
 MAX_INTERIM = 20  # 1xx replies before the real one; servers send none or one
 MAX_ATTEMPTS = 4  # addresses tried; more would only spend the deadline
+MAX_PIECES = 100_000  # chunks of a body: one of ten bytes each is no way to send a feed, and costs us a call
 HIGH_WATER = 64 * 1024  # bytes held for a slow reader before the socket is left alone
 
 
@@ -72,6 +73,7 @@ class Exchange(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._held = 0
         self._body_size = 0
+        self._count = 0
         self._head_size = 0
         self._interim = 0
         self._headed = False
@@ -180,6 +182,10 @@ class Exchange(asyncio.Protocol):
         if self._ended:
             return
         self._body_size += len(piece)
+        self._count += 1
+        if self._count > MAX_PIECES:
+            self._fail(TooLarge(f"the body comes in more than {MAX_PIECES} chunks"))
+            return
         if self._body_size > self._limits.wire:
             self._fail(TooLarge(f"the body passes {self._limits.wire} bytes on the wire"))
             return
