@@ -104,6 +104,14 @@ def test_only_feeds_that_changed_get_a_new_version(filled: Store) -> None:
     assert filled.entries.feed_version(FeedQuery(topics=("pain", "ptsd"))) is None
 
 
+def test_the_time_of_a_feeds_change_never_moves_back(filled: Store) -> None:
+    save(filled, write([entry(40)], at=NOW + DAY))
+    save(filled, write([entry(41)], at=NOW + HOUR))
+    version = filled.entries.feed_version(ALL)
+    assert version is not None
+    assert (version.version, version.changed_at) == (filled.version(), NOW + DAY)
+
+
 @pytest.mark.usefixtures("sqlite_only")
 @pytest.mark.parametrize("feed", ["all", "t:ptsd"])
 def test_a_feed_is_read_from_one_index_without_sorting(store: Store, feed: str) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Table, Update, bindparam, select
+from sqlalchemy import Connection, Delete, Table, Update, bindparam, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -86,12 +86,14 @@ def publish_version(connection: Connection, version: int, feeds: Mapping[str, in
 def _grow(dialect: str) -> Insert:
     statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(FEED_VERSION)
     said = statement.excluded
+    # A poll may begin before an edit and be stored after it: the time of a change never moves back.
+    later = case((said.changed_at > FEED_VERSION.c.changed_at, said.changed_at), else_=FEED_VERSION.c.changed_at)
     return statement.on_conflict_do_update(
         index_elements=["feed"],
         set_={
             "places": FEED_VERSION.c.places + said.places,
             "version": said.version,
-            "changed_at": said.changed_at,
+            "changed_at": later,
         },
     )
 
