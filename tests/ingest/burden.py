@@ -1,0 +1,46 @@
+"""What a test makes a child of the sandbox do; a module of its own, because the child imports it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+def sleeps(_limits: object, _cpu: float) -> None:
+    """Hang without using the processor."""
+    time.sleep(60)
+
+
+def burns(_limits: object, cpu: float) -> None:
+    """Use the processor until the limit ends it."""
+    from ketfeed.ingest.sandbox import _allow
+
+    _allow(cpu)
+    while True:
+        pass
+
+
+def swells(_limits: object, _cpu: float) -> int:
+    """Take memory until there is none."""
+    return len(bytearray(2_000_000_000))
+
+
+def dies(_limits: object, _cpu: float) -> None:
+    """End as a crash in C does."""
+    os.abort()
+
+
+def fails(_limits: object, _cpu: float) -> None:
+    """Be a bug."""
+    raise ZeroDivisionError("oops")
+
+
+def sockets(_limits: object, _cpu: float) -> list[str]:
+    """Sockets to or from the network that this child can reach."""
+    open_ones = {os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}  # noqa: PTH115
+    inodes = {name.removeprefix("socket:[").removesuffix("]") for name in open_ones if name.startswith("socket:")}
+    listed = [
+        line.split() for name in ("tcp", "tcp6", "udp") for line in Path(f"/proc/net/{name}").read_text().splitlines()
+    ]
+    return [line[1] for line in listed if len(line) > 9 and line[9] in inodes]

@@ -1,0 +1,138 @@
+"""Children that read documents: every limit ends one document and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.ingest import burden
+
+from ketfeed.errors import InternalFault, NotAFeed, ParseFailed, ParseTimeout, PollError
+from ketfeed.ingest.limits import Document
+from ketfeed.ingest.sandbox import EXTRA, Sandbox
+from ketfeed.model import NormalisedFeed, RuleSet, Source, Term, TopicRule
+from ketfeed.settings import load_settings
+
+SOURCE = Source(id="a", url="https://example.org/feed")
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+FEED = (
+    b'<rss version="2.0"><channel><title>x</title><item><guid>1</guid><title>Ketamine and depression</title>'
+    b"</item></channel></rss>"
+)
+TOPIC = TopicRule(id="depression", title="Depression", terms=(Term(text="depression"),))
+SETTINGS = load_settings(parse_cpu=1.0, parse_wall=2.0, parse_processes=2)
+
+Scenario = Callable[[Sandbox], Awaitable[None]]
+
+
+@pytest.fixture
+def play() -> Iterator[Callable[[Scenario], None]]:
+    """Run a scenario with a sandbox, and see that nothing of it is left."""
+    sandbox = Sandbox(SETTINGS, RuleSet())
+
+    def run(scenario: Scenario) -> None:
+        asyncio.run(scenario(sandbox))  # type: ignore[arg-type]  # a coroutine function
+
+    yield run
+    pids = [child.pid for child in sandbox._children]
+    sandbox.close()
+    for pid in pids:
+        assert not _is_running(pid), "a child outlived its sandbox"
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def read(sandbox: Sandbox, body: bytes = FEED) -> NormalisedFeed:
+    return await sandbox.read(Document(body=body, content_type=None, url=SOURCE.url), SOURCE, NOW)
+
+
+def test_a_document_is_read_and_tagged_by_the_rules_in_force(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox) -> None:
+        assert (await read(sandbox)).taggings[0].matches == ()
+        sandbox.set_rules(RuleSet(topics=(TOPIC,)))
+        feed = await read(sandbox)
+        assert [match.topic for match in feed.taggings[0].matches] == ["depression"]
+        with pytest.raises(NotAFeed):
+            await read(sandbox, b"hello")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("work", "error"),
+    [
+        (burden.sleeps, ParseTimeout),
+        (burden.burns, ParseTimeout),
+        (burden.swells, ParseTimeout),
+        (burden.dies, ParseFailed),
+        (burden.fails, InternalFault),
+    ],
+)
+def test_a_limit_ends_one_document_and_the_next_is_read_within_a_second(
+    play: Callable[[Scenario], None], work: Callable[..., object], error: type[PollError]
+) -> None:
+    async def scenario(sandbox: Sandbox) -> None:
+        await read(sandbox)
+        with pytest.raises(error):
+            await sandbox._run(work)
+        begun = time.monotonic()
+        assert len((await read(sandbox)).entries) == 1
+        assert time.monotonic() - begun < 1.0 + SETTINGS.parse_wall, "on a machine that is busy with others"
+
+    play(scenario)
+
+
+def test_documents_that_hang_do_not_keep_ordinary_ones_waiting(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox) -> None:
+        await read(sandbox)
+        bombs = [asyncio.create_task(sandbox._run(burden.sleeps)) for _ in range(4)]
+        await asyncio.sleep(0)
+        feed = await read(sandbox)
+        assert len(feed.entries) == 1
+        assert not any(bomb.done() for bomb in bombs), "it did not wait for a limit to end one of them"
+        results = await asyncio.gather(*bombs, return_exceptions=True)
+        assert all(isinstance(result, ParseTimeout) for result in results)
+        assert len(sandbox._children) <= SETTINGS.parse_processes + EXTRA
+
+    play(scenario)
+
+
+def test_a_hundred_documents_at_once_are_all_read_by_few_children(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox) -> None:
+        feeds = await asyncio.gather(*(read(sandbox) for _ in range(100)))
+        assert [len(feed.entries) for feed in feeds] == [1] * 100
+        assert len(sandbox._children) <= SETTINGS.parse_processes + EXTRA
+
+    play(scenario)
+
+
+def test_giving_up_a_document_frees_its_place(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox) -> None:
+        await read(sandbox)
+        for _ in range(6):
+            task = asyncio.create_task(sandbox._run(burden.sleeps))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert len((await read(sandbox)).entries) == 1
+
+    play(scenario)
+
+
+def test_a_child_inherits_no_socket(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox) -> None:
+        assert await sandbox._run(burden.sockets) == []
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.set_inheritable(True)
+        play(scenario)
