@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="console or json")
     admin_token: str | None = Field(None, min_length=16, description="secret of the editors' pages; empty: closed")
 
+    editor: str | None = Field(None, description="who an edit is by; empty: the login name")
+
     # politeness and reach
     allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         (), description="comma-separated CIDRs that may be reached although the guard would refuse them"

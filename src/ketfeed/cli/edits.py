@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from getpass import getuser
@@ -80,12 +79,13 @@ def split(ctx: typer.Context, entry: Entry, why: Why, by: By = None) -> None:
 @app.command("join")
 def join(ctx: typer.Context, entry: Entry, other: Entry, why: Why, by: By = None) -> None:
     """Say that an entry, and all of its story, tells the story of another entry."""
-    with open_store(settings_from(ctx)) as store:
+    settings = settings_from(ctx)
+    with open_store(settings) as store:
         mine, target = store.entries.get(entry).entry.id, store.entries.get(other).entry.id
         members = dict.fromkeys([mine, *(one.entry.id for one in store.entries.story(mine))])
         for member in members:
             if member != target or member == mine:
-                _add(store, member, "join", target, why, by)
+                _add(store, member, "join", target, why, by or settings.editor)
 
 
 @app.command("list")
@@ -176,12 +176,13 @@ def _read(file: Path) -> list[dict[str, Any]]:
 
 
 def _decide(ctx: typer.Context, entry: str, action: EditAction, value: str | None, why: str, by: str | None) -> None:
-    with open_store(settings_from(ctx)) as store:
-        _add(store, entry, action, value, why, by)
+    settings = settings_from(ctx)
+    with open_store(settings) as store:
+        _add(store, entry, action, value, why, by or settings.editor)
 
 
 def _add(store: Store, entry: str, action: EditAction, value: str | None, why: str, by: str | None) -> None:
-    editor = by or os.environ.get("KETFEED_EDITOR") or getuser()
+    editor = by or getuser()
     edit = store.edits.add(Edit(entry_id=entry, action=action, value=value, by=editor, at=datetime.now(UTC), why=why))
     err.print(
         escape(f"{edit.entry_id[:8]} {action} {edit.value or ''}: {_title(store, edit.entry_id)}"), highlight=False
