@@ -69,6 +69,7 @@ HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 """Headers of a source that may follow a redirect to another origin; any other could be a secret."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -327,7 +328,7 @@ def _location(exchange: Exchange, target: Target) -> str:
         text = value.decode("utf-8")  # RFC 9110 wants ASCII; servers send what is in their database
     except UnicodeDecodeError:
         text = value.decode("latin-1")
-    if not text.isprintable():
+    if _CONTROL.search(text):  # before urljoin, which leaves tabs out
         raise RedirectFailed(f"status {exchange.status} points to an address with a control character")
     if _SCHEME.match(text):
         return text  # not joined: urljoin reads ``http:///x`` as ``/x``
