@@ -194,6 +194,7 @@ def test_a_locked_store_means_the_last_good_bytes_and_a_red_light(store: Store, 
     locked, poller = Locked(store), store.lock("poller")
     with serving(locked, tmp_path, base_url="http://same.example") as site:
         good = site.get("/feeds/ptsd.atom")
+        page = site.get("/topics/ptsd/")
         assert site.get("/readyz").status == 200
         locked.locked = True
         for _ in range(3):
@@ -204,6 +205,7 @@ def test_a_locked_store_means_the_last_good_bytes_and_a_red_light(store: Store, 
         assert "The database is locked." in ready.text
         assert site.get("/healthz").status == 200
         assert site.get("/feeds/pain.atom").status == 503
+        assert site.get("/topics/ptsd/").body == page.body
         assert site.get("/").status == 503
     with serving(locked, tmp_path, base_url="http://same.example") as restarted:
         assert restarted.get("/feeds/ptsd.atom").body == good.body

@@ -108,10 +108,13 @@ def _add_pages(app: FastAPI, desk: Desk, shelf: Shelf) -> None:
     @app.api_route("/entries/{entry}", methods=["GET", "HEAD"])
     @app.api_route("/entries/{entry}/", methods=["GET", "HEAD"])
     def entry_page(request: Request, entry: str) -> Response:
-        stored = desk.store.entries.find(entry)
-        if stored is None:
-            raise NoSuchFeed("There is no entry at this address.")
-        return shelf.page(request, lambda pages: pages.entry(stored))
+        def make(pages: Pages) -> str:
+            stored = desk.store.entries.find(entry)
+            if stored is None:
+                raise NoSuchFeed("There is no entry at this address.")
+            return pages.entry(stored)
+
+        return shelf.page(request, make)
 
     @app.api_route("/sources", methods=["GET", "HEAD"])
     @app.api_route("/sources/", methods=["GET", "HEAD"])
@@ -125,8 +128,11 @@ def _add_pages(app: FastAPI, desk: Desk, shelf: Shelf) -> None:
 
     @app.api_route("/search", methods=["GET", "HEAD"])
     def search(request: Request, q: str = "") -> Response:
-        found = desk.store.entries.search(q[:200], SEARCH_LIMIT, public=True) if q.strip() else []
-        return shelf.page(request, lambda pages: pages.search(q, found))
+        def make(pages: Pages) -> str:
+            found = desk.store.entries.search(q[:200], SEARCH_LIMIT, public=True) if q.strip() else []
+            return pages.search(q, found)
+
+        return shelf.page(request, make)
 
 
 def _add_operations(app: FastAPI, desk: Desk) -> None:
@@ -234,19 +240,29 @@ class Shelf:
 
     def page(self, request: Request, make: Callable[[Pages], str]) -> Response:
         """The reply for a page; ``make`` is called when the store, the catalog or the day is another."""
-        publisher, now = self._desk.publisher, self._desk.clock()
-        marker = (self._desk.store.version(), publisher.catalog.digest, publisher.catalog.site, now.date())
         key = f"{request.url.path}?{request.url.query}"
         with self._lock:
             kept = self._pages.get(key)
-        if kept is None or kept[0] != marker:
-            kept = (marker, _prepared_page(make(Pages(publisher, now))))
-            with self._lock:
-                self._pages[key] = kept
-                self._pages.move_to_end(key)
-                while len(self._pages) > PAGES_KEPT:
-                    self._pages.popitem(last=False)
-        return _raw(answer(request.method, dict(request.headers.raw), kept[1]))
+        try:
+            prepared = self._renewed(key, kept, make)
+        except StoreError:
+            if kept is None:
+                raise
+            prepared = kept[1]  # the last good page while the store is away
+        return _raw(answer(request.method, dict(request.headers.raw), prepared))
+
+    def _renewed(self, key: str, kept: tuple[object, Prepared] | None, make: Callable[[Pages], str]) -> Prepared:
+        publisher, now = self._desk.publisher, self._desk.clock()
+        marker = (self._desk.store.version(), publisher.catalog.digest, publisher.catalog.site, now.date())
+        if kept is not None and kept[0] == marker:
+            return kept[1]
+        prepared = _prepared_page(make(Pages(publisher, now)))
+        with self._lock:
+            self._pages[key] = (marker, prepared)
+            self._pages.move_to_end(key)
+            while len(self._pages) > PAGES_KEPT:
+                self._pages.popitem(last=False)
+        return prepared
 
 
 def _prepared_page(page: str) -> Prepared:
