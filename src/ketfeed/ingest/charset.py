@@ -169,6 +169,8 @@ def _guess(body: bytes) -> str:
     if best is None:
         return "cp1252"
     name = best.encoding.replace("_", "-")
+    if name in {"mac-cyrillic", "cp866", "iso8859-5"} and _strict(body, "cp1251") is not None:
+        return "cp1251"  # the letters are nearly the same, and the others are hardly ever met on the web
     if name.startswith(_OTHER_SCRIPTS) or (name in _CENTRAL and best.language in _CENTRAL_LANGUAGES):
         return best.encoding
     return "cp1252"

@@ -307,13 +307,14 @@ class Elements:
                 value = ""  # a picture or a program, not text
         elif self.loose:
             value = self.decode_entities(element, value)  # type: ignore[attr-defined]
+        value = mend(value)  # before white space goes: half a character may look like a space
         if strip_whitespace:
             value = value.strip()
         if value and element not in TEXTS:
             depth, kept = self.context["extra"].get(element, (1 << 30, ""))
             if self.depth < depth or not kept:
-                self.context["extra"][element] = (self.depth, mend(value))
-        return mend(value)
+                self.context["extra"][element] = (self.depth, value)
+        return value
 
     def _start_text(self, key: str, attrs: Attributes) -> None:
         self.incontent += 1

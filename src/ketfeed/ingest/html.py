@@ -235,7 +235,9 @@ def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None
     if not markup:
         return ""
     if "<" not in markup and "&" not in markup:
-        return html.escape(visible(markup), quote=False).replace("\xa0", "&nbsp;").strip()
+        return _escaped(markup)
+    if "\r" in markup:
+        markup = markup.replace("\r\n", "\n").replace("\r", "\n")
     markup = _bounded(markup, limits, notes)
     if "<noscript" in markup or "<NOSCRIPT" in markup:
         markup = _without_noscript(markup)
@@ -248,7 +250,13 @@ def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None
         if again == result:
             return result if _says_something(result) else ""
         result = again
-    return html.escape(to_text(result), quote=False)
+    return _escaped(to_text(result))
+
+
+def _escaped(text: str) -> str:
+    """Plain text as nh3 would write it."""
+    text = visible(text).replace("\r\n", "\n").replace("\r", "\n")
+    return html.escape(text, quote=False).replace("\xa0", "&nbsp;").strip()
 
 
 _MAY_CHANGE = re.compile(r"<(?:table|pre|h[1-6]|d[dt])[ >]")
@@ -273,7 +281,7 @@ def _bounded(markup: str, limits: Limits, notes: list[str]) -> str:
     count = markup.count("<")
     if count > limits.tags or (count > limits.depth and _depth(markup) > limits.depth):
         notes.append("too many or too deeply nested tags, kept as plain text")
-        return html.escape(to_text(markup), quote=False)
+        return _escaped(to_text(markup))
     return markup
 
 
@@ -408,7 +416,7 @@ def to_html(raw: RawText | None, base: str | None, limits: Limits, notes: list[s
         return ""
     found: list[str] = []
     if raw.type == "text":
-        value = visible(raw.value[: limits.field])
+        value = visible(raw.value[: limits.field]).replace("\r\n", "\n").replace("\r", "\n")
         if "&" in value and (once := _undo_entities(value)) != value:
             found.append("escaped twice, undone once")
             value = once
@@ -417,7 +425,7 @@ def to_html(raw: RawText | None, base: str | None, limits: Limits, notes: list[s
             if "\n" not in value
             else [part.strip() for part in re.split(r"\n\s*\n", value) if part.strip()]
         )
-        escaped = [html.escape(part, quote=False).replace("\xa0", "&nbsp;") for part in paragraphs]
+        escaped = [_escaped(part) for part in paragraphs]
         result = "".join(escaped) if len(escaped) < 2 else "".join(f"<p>{part}</p>" for part in escaped)
     else:
         value = _undo_escaping(raw.value, found)

@@ -90,7 +90,10 @@ def normalise(parsed: ParsedFeed, document: Document, source: Source, now: datet
         parsed.language or source.language,
     )
     reader = _EntryReader(parsed, source, now, limits, base, order)
-    entries = _without_duplicates([reader.read(entry) for entry in parsed.entries], notes)
+    said = [entry for entry in parsed.entries if _says_anything(entry)]
+    if len(said) < len(parsed.entries):
+        notes.append(f"entries: {len(parsed.entries) - len(said)} that say nothing left out")
+    entries = _without_duplicates([reader.read(entry) for entry in said], notes)
     if len(entries) > limits.entries:
         notes.append(f"entries: {len(entries)} in the document, the newest {limits.entries} kept")
         entries = _newest(entries, limits.entries)
@@ -179,6 +182,14 @@ def _language(tag: str | None) -> str | None:
 
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
+
+
+def _says_anything(entry: ParsedEntry) -> bool:
+    """False for ``<item/>`` and for what is left of a truncated one."""
+    return bool(
+        entry.id or entry.links or entry.title or entry.summary or entry.content or entry.enclosures or entry.published
+        or entry.updated or entry.authors or entry.categories or entry.images or entry.identifiers or entry.comments
+    )  # fmt: skip
 
 
 def _without_duplicates(entries: Sequence[Entry], notes: list[str]) -> list[Entry]:
