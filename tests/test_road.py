@@ -126,7 +126,9 @@ def road(folder: Path, files: tuple[Path, ...], at_least: int) -> None:
         write_config(folder, len(files), port)
         env = environment(folder)
         with Service(env) as service:
-            first = poll_all(env)
+            for _ in files:  # a new source is due at once: nobody has to ask
+                service.wait_for(lambda line: str(line.get("source", "")).startswith("feed-") and "seconds" in line)
+            first = {row["id"]: row for row in json.loads(ketfeed("status", "--json", env=env).stdout)}
             good = {name for name, row in first.items() if row["outcome"] == "ok"}
             assert len(good) >= at_least, {name: row["outcome"] for name, row in first.items() if name not in good}
             assert {row["outcome"] for row in first.values()} <= {"ok", "not_a_feed", "parse_error", "forbidden_xml"}
