@@ -16,8 +16,8 @@ import base64
 import os
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Self
 from urllib.parse import urljoin
 
@@ -76,7 +76,7 @@ _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 Headers = Sequence[tuple[str, str]]
 Turn = Callable[[str], AbstractAsyncContextManager[None]]
 """Politeness from outside: entered with the host before a request to it, left when its reply has been read."""
-Place = Callable[[], Awaitable[None]]
+Place = Callable[[], Awaitable[object]]
 """A place for one large body, waited for when a body turns out to be large; given back by whoever handed it in."""
 
 
@@ -170,12 +170,14 @@ class Client:
         wire = 0
         while True:
             sent, conditional = self._headers_for(target, first, accept, own, validators)
-            async with bound.turn(turn, target.host):
-                exchange = await self._transport.open(target, write_request("GET", target, _raw(sent)))
-                try:
-                    body = await self._read(exchange, large, bound) if exchange.status in WITH_BODY else b""
-                finally:
-                    exchange.close()
+            request = write_request("GET", target, _raw(sent))
+            if turn is None:
+                exchange, body = await self._visit(target, request, large, bound)
+            else:
+                bound.stop()
+                async with turn(target.host):
+                    bound.go_on()
+                    exchange, body = await self._visit(target, request, large, bound)
             wire += exchange.received
             if exchange.status not in REDIRECTS:
                 return FetchResult(
@@ -236,18 +238,33 @@ class Client:
         except PollError:
             return False
 
+    async def _visit(
+        self, target: Target, request: bytes, large: Place | None, bound: _Bounded
+    ) -> tuple[Exchange, bytes]:
+        """One request and its reply; the body only where it can be a document. The exchange is closed."""
+        exchange = await self._transport.open(target, request)
+        try:
+            return exchange, await self._read(exchange, large, bound) if exchange.status in WITH_BODY else b""
+        finally:
+            exchange.close()
+
     async def _read(self, exchange: Exchange, large: Place | None, bound: _Bounded) -> bytes:
         codings = [value.decode("latin-1") for name, value in exchange.headers if name == b"content-encoding"]
         decoder = Decoder(", ".join(codings), self._settings.max_decoded)
-        async with AsyncExitStack() as ours:
-            small = True
+        small, ours = True, False
+        try:
             async for piece in exchange.pieces():
                 if small and decoder.size + len(piece) > LARGE:
                     small = False
-                    with bound.stopped():
-                        await (large() if large else ours.enter_async_context(self._large))
+                    bound.stop()
+                    await (large or self._large.acquire)()
+                    ours = large is None
+                    bound.go_on()
                 decoder.feed(piece)
             return decoder.finish()
+        finally:
+            if ours:
+                self._large.release()
 
 
 class _Bounded:
@@ -258,6 +275,7 @@ class _Bounded:
         self._limit = asyncio.timeout(seconds)
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
+        self._spent = 0.0  # while the clock stands still
 
     async def __aenter__(self) -> Self:
         await self._limit.__aenter__()
@@ -275,23 +293,15 @@ class _Bounded:
         """Seconds since the start, without those spent waiting for a turn."""
         return self._loop.time() - self._started
 
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """The clock stands still."""
-        spent = self.spent()
+    def stop(self) -> None:
+        """Let the clock stand still: what is waited for now is not the server's doing."""
+        self._spent = self.spent()
         self._limit.reschedule(None)
-        yield
-        self._started = self._loop.time() - spent
-        self._limit.reschedule(self._started + self._seconds)
 
-    @asynccontextmanager
-    async def turn(self, turn: Turn | None, host: str) -> AsyncIterator[None]:
-        """Have the host's turn; the clock stands still until it comes."""
-        async with AsyncExitStack() as entered:
-            if turn is not None:
-                with self.stopped():
-                    await entered.enter_async_context(turn(host))
-            yield
+    def go_on(self) -> None:
+        """Let it run again from where it stood."""
+        self._started = self._loop.time() - self._spent
+        self._limit.reschedule(self._started + self._seconds)
 
 
 def outcome_error(result: FetchResult) -> PollError | None:
