@@ -49,7 +49,8 @@ IMAGE = ("//meta[@property='og:image']/@content", "//meta[@name='twitter:image']
 def complete(document: Document, entry: Entry, now: datetime, limits: Limits) -> Entry:
     """The entry with what it lacks filled from its article's page; what it has stays.
 
-    A date later than ``now`` is not a publication date of something that can be read. Raises NotAFeed when the page is none.
+    A date later than ``now`` is not a publication date of something that can be read. Raises NotAFeed when the page is
+    none.
     """
     text, _ = decode(document.body, document.content_type, limits.decoded)
     if text.lstrip()[:1] != "<":

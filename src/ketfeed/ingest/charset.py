@@ -110,8 +110,11 @@ def _by_labels(body: bytes, content_type: str | None) -> tuple[str, list[str]]:
             return body.decode(name, "replace").lstrip("\ufeff"), []
     labels = _labels(body, content_type)
     utf8 = _strict(body, "utf-8")
-    if utf8 is not None and not any(_is_stateful(label) for _, label in labels):
-        # Valid UTF-8 beyond ASCII is never anything else by chance, whatever a label says.
+    doubtful = any(_is_stateful(label) for _, label in labels) or (
+        utf8 is not None and labels and _is_two_byte(labels[0][1]) and max(utf8) < "\u0800"
+    )
+    if utf8 is not None and not doubtful:
+        # valid UTF-8 beyond ASCII is hardly ever anything else by chance, whatever a label says
         fits = not labels or body.isascii() or labels[0][1] in {"utf-8", "utf8"}
         return utf8, [] if fits else [f"charset: the {labels[0][0]} says {labels[0][1]}, the bytes are UTF-8"]
     return _try_labels(body, labels, utf8)
@@ -149,6 +152,11 @@ def _try_labels(body: bytes, labels: list[tuple[str, str]], utf8: str | None) ->
         ]
     guess = _guess(body)
     return body.decode(guess, "replace"), [*notes, f"charset: guessed {guess}"]
+
+
+def _is_two_byte(label: str) -> bool:
+    """Chinese, Japanese or Korean: two of its bytes may look like one Latin or Cyrillic letter of UTF-8."""
+    return _WIDER.get(label, label).startswith(("gb", "big5", "cp932", "cp949", "euc", "shift"))
 
 
 def _is_stateful(label: str) -> bool:

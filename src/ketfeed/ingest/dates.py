@@ -97,7 +97,10 @@ languages give to different months is left out."""
 for _ambiguous in ("lip", "lis", "listopad"):  # Croatian listopad is October, Polish and Czech November
     MONTHS.pop(_ambiguous, None)
 
-_ZONE = r"(?:\s*(?P<zone>z|(?:(?:gmt|utc?)\s*)?[+\-\u2212]\s*\d{1,2}(?::?\d{2}(?::?\d{2})?)?|[a-z]{1,5}(?:/[a-z_]+)?|\([a-z ]{1,40}\))?)?"
+_ZONE = (
+    r"(?:\s*(?P<zone>z|(?:(?:gmt|utc?)\s*)?[+\-\u2212]\s*\d{1,2}(?::?\d{2}(?::?\d{2})?)?"
+    r"|[a-z]{1,5}(?:/[a-z_]+)?|\([a-z ]{1,40}\))?)?"
+)
 _CLOCK = (
     r"(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2}))?(?:[:.](?P<second>\d{2}))?(?:[.,]\d{1,9})?"
     r"(?:\s*(?P<half>[ap])\.?\s?m\.?(?![a-z]))?"
@@ -122,7 +125,7 @@ _NUMBERS = re.compile(
 _WORD = re.compile(r"[^\W\d_]+")
 _YEAR_LAST_CLOCK = re.compile(_CLOCK + _ZONE)
 _DAY_MONTH = re.compile(
-    r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|ª|°|\.|\s?-?a)?[\s\-./,]*(?:de\s|of\s|d')?(?P<name>[^\W\d_]{3,14})\.?"
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|ª|°|\.|-[aáeé]n?\b)?[\s\-./,]*(?:de\s|of\s|d')?(?P<name>[^\W\d_]{3,14})\.?"
     r"(?:[\s\-./,']*(?:de\s|del\s)?(?P<year>\d{4}|\d{2})(?!\s?[:h]\d)\b)?"
 )
 _MONTH_DAY = re.compile(
@@ -134,7 +137,8 @@ _CJK = re.compile(
 )
 _LATE_YEAR = re.compile(r"(?<![:\d+\-])((?:19|20)\d{2})(?![:\d])")
 _NOISE = re.compile(
-    r"^(?:published|posted|updated|date|on|veröffentlicht am|publié le|publicado el)\s*:?\s+|\bo'clock\b|\buhr\b|\bat\b|\bum\b|\bà\b|\ba las\b|\balle\b|\bklo\b|\|"
+    r"^(?:published|posted|updated|date|on|veröffentlicht am|publié le|publicado el)\s*:?\s+"
+    r"|\bo'clock\b|\buhr\b|\bat\b|\bum\b|\bà\b|\ba las\b|\balle\b|\bklo\b|\|"
 )
 _WEEKDAY = re.compile(r"^[^\W\d_]{2,14}\.?\s*,\s*|^(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)[a-z]*\.?\s+")
 

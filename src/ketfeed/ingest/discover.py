@@ -1,4 +1,4 @@
-"""Which feeds does a site offer? What it says in <link>, what it links to, where feeds usually are; else sitemap or page.
+"""Which feeds does a site offer? What it names in <link>, what it links to, the usual places; else sitemap or page.
 
 ``` text
 address ─▶ a feed itself? ─▶ that one
@@ -80,8 +80,8 @@ async def discover(
 ) -> list[Candidate]:
     """What a site offers, best first: feeds it names itself, feeds it links to, feeds found at the usual places.
 
-    ``pause``: seconds between two requests. Empty when nothing can be followed. Raises PollError when the address itself
-    cannot be fetched.
+    ``pause``: seconds between two requests. Empty when nothing can be followed. Raises PollError when the address
+    itself cannot be fetched.
     """
     search = _Search(client, sandbox, now, pause)
     document = await search.fetch(url, f"{FEED_ACCEPT}, {PAGE_ACCEPT}")

@@ -16,6 +16,7 @@ import binascii
 import html.entities
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ketfeed.errors import ForbiddenXml
@@ -452,6 +453,8 @@ def _start_link(self: Elements, attrs: Attributes) -> None:
     rel = (attrs.get("rel") or "alternate").strip().lower()
     rel = rel.removeprefix("http://www.iana.org/assignments/relation/")
     self.context["pending_link"] = (rel, attrs.get("type"), attrs.get("length"), attrs.get("title", ""))
+    if rel == "replies" and (count := attrs.get("thr:count") or attrs.get("count")):
+        self.context["extra"].setdefault("thr_count", (self.depth, count))  # RFC 4685 section 4
     if href is not None and href.strip():
         _add_link(self, href.strip())
     self.push("link", 1)
@@ -686,7 +689,8 @@ _ENDS: dict[str, _End] = {
     "feedburner_origlink": _bind(_end_origlink), "comments": _bind(_end_comments),
     "cc_license": _bind(_end_license), "creativecommons_license": _bind(_end_license),
     "media_license": _bind(_end_license),
-    "name": _bind(Elements.part_of_person, "name", "name"), "itunes_name": _bind(Elements.part_of_person, "itunes_name", "name"),
+    "name": _bind(Elements.part_of_person, "name", "name"),
+    "itunes_name": _bind(Elements.part_of_person, "itunes_name", "name"),
     "email": _bind(Elements.part_of_person, "email", "email"),
     "itunes_email": _bind(Elements.part_of_person, "itunes_email", "email"),
     "uri": _bind(Elements.part_of_person, "uri", "uri"), "homepage": _bind(Elements.part_of_person, "homepage", "uri"),
@@ -736,10 +740,8 @@ def mend(text: str) -> str:
     """
     if text.isascii() or not _SUSPECT.search(text):
         return text
-    try:
+    with suppress(UnicodeEncodeError, UnicodeDecodeError):
         text = text.encode("iso-8859-1").decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        pass
     return text.translate(_CP1252)
 
 

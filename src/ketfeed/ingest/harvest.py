@@ -1,4 +1,4 @@
-"""From the slots that ``elements.py`` filled to a ParsedFeed: which of several elements is the title, the date, the author.
+"""From the slots that ``elements.py`` filled to a ParsedFeed: which element is the title, the date, the author.
 
 Every choice is a tuple in order of preference, so that a rule can be read without reading code.
 """
@@ -105,7 +105,7 @@ def _entry(item: Item, atom: bool) -> ParsedEntry:
         images=_images(item),
         language=item["language"],
         comments=item.get("comments") or _replies(item),
-        comments_count=_extra(item, "slash_comments") or _extra(item, "thr_total"),
+        comments_count=_extra(item, "slash_comments") or _extra(item, "thr_total") or _extra(item, "thr_count"),
         rights=_rights(item),
         identifiers=tuple(item["identifiers"]),
         base=item["base"],

@@ -1,8 +1,8 @@
 """Markup from strangers becomes safe HTML, plain text, a title or an excerpt.
 
 nh3 (ammonia, html5ever) is the judge of what may stay. Before it: bounds, because it is quadratic in depth. After it:
-pictures, read off nh3's own output, whose attributes are always ``name="value"`` with ``<``, ``>``, ``"``, ``&`` escaped.
-``clean(clean(x)) == clean(x)`` holds for every x; tests and fuzzing ask for it.
+pictures, read off nh3's own output, whose attributes are always ``name="value"`` with ``<``,
+``>``, ``"``, ``&`` escaped. ``clean(clean(x)) == clean(x)`` holds for every x; tests and fuzzing ask for it.
 """
 
 from __future__ import annotations
@@ -184,6 +184,7 @@ _BLOCK = re.compile(
     r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|aside|header|footer|figure|figcaption|dd|dt|dl|hr|pre|"
     r"caption|details|summary)(?:\s[^<>]*)?/?>"
 )
+_UNSPOKEN = re.compile(r"<(script|style)\b[^<>]{0,500}>.{0,5000}?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"</t[dh]>")
 _SPACES = re.compile(r"\s+")
 _NOSCRIPT = re.compile(r"<noscript[^<>]{0,200}>(.{0,5000}?)</noscript\s*>", re.DOTALL | re.IGNORECASE)
@@ -228,8 +229,8 @@ _cleaner = _Cleaner()
 def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None = None) -> str:
     """Safe HTML with absolute addresses; empty when nothing visible is left.
 
-    ``base`` is where relative addresses start (None: they are dropped). Markup past a limit is cut, or becomes plain text
-    where it has too many or too deep tags. Repairs are added to ``notes``.
+    ``base`` is where relative addresses start (None: they are dropped). Markup past a limit is cut, or becomes plain
+    text where it has too many or too deep tags. Repairs are added to ``notes``.
     """
     notes = notes if notes is not None else []
     if not markup:
@@ -386,7 +387,9 @@ def to_title(raw: RawText | None, limits: Limits, notes: list[str]) -> str:
         return ""
     text = raw.value[: limits.title * 20]
     if raw.type != "text":
-        text = html.unescape(_ANY_TAG.sub("", _BLOCK.sub(" ", text)) if "<" in text else text)
+        if "<" in text:
+            text = _ANY_TAG.sub("", _BLOCK.sub(" ", _UNSPOKEN.sub("", text)))
+        text = html.unescape(text)
     if "&" in text and (once := _undo_entities(text)) != text:
         notes.append("title: escaped twice, undone once")
         text = once

@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 (jsonfeed.org) become a ParsedFeed. Every field may have the wrong type; such a field is absent."""
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org) become a ParsedFeed; a field of the wrong type counts as absent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from ketfeed.errors import ForbiddenXml, NotAFeed, ParseFailed
-from ketfeed.ingest.limits import Limits
 from ketfeed.ingest.parsed import ParsedEntry, ParsedFeed, ParsedImage, ParsedLink
 from ketfeed.ingest.people import distinct
 from ketfeed.model import Category, Person, RawText
@@ -20,7 +19,7 @@ def is_json(text: str) -> bool:
     return text.lstrip(" \t\r\n\ufeff")[:1] in {"{", "["}
 
 
-def parse_json(text: str, limits: Limits) -> ParsedFeed:
+def parse_json(text: str) -> ParsedFeed:
     """What a JSON Feed says.
 
     Raises NotAFeed for other JSON, ForbiddenXml where it is nested absurdly, ParseFailed where it is broken.
@@ -135,10 +134,8 @@ def _links(data: dict[str, Any]) -> list[ParsedLink]:
         for key, rel in (("home_page_url", "alternate"), ("feed_url", "self"), ("next_url", "next"))
         if (url := _text(data.get(key)))
     ]
-    for hub in _list(data.get("hubs")):
-        if isinstance(hub, dict) and (url := _text(hub.get("url"))):
-            links.append(ParsedLink(url, "hub"))
-    return links
+    hubs = [hub for hub in _list(data.get("hubs")) if isinstance(hub, dict)]
+    return links + [ParsedLink(url, "hub") for hub in hubs if (url := _text(hub.get("url")))]
 
 
 def _attachments(item: dict[str, Any]) -> list[ParsedLink]:

@@ -43,8 +43,8 @@ __all__ = ["Document", "Limits", "joined", "normalise", "parse", "read_document"
 def read_document(document: Document, source: Source, now: datetime, limits: Limits) -> NormalisedFeed:
     """Everything that would be stored of a document.
 
-    ``source`` says how to read it (feed, page, sitemap) and names what it owns; ``now`` is the time of the visit, against which
-    dates in the future are told. Raises NotAFeed, ForbiddenXml, ParseFailed.
+    ``source`` says how to read it (feed, page, sitemap) and names what it owns; ``now`` is the time of the visit,
+    against which dates in the future are told. Raises NotAFeed, ForbiddenXml, ParseFailed.
     """
     return normalise(parse(document, source, limits), document, source, now, limits)
 
@@ -62,7 +62,7 @@ def parse(document: Document, source: Source, limits: Limits) -> ParsedFeed:
 
         parsed = parse_sitemap(text, base, source.sitemap, limits)
     elif is_json(text):
-        parsed = parse_json(text, limits)
+        parsed = parse_json(text)
     else:
         parsed = parse_xml(text, base, None, limits)
     parsed.notes = (*notes, *parsed.notes)
@@ -176,9 +176,15 @@ def _ttl(parsed: ParsedFeed) -> int | None:
 
 
 def _language(tag: str | None) -> str | None:
-    """A BCP 47 tag as written, when it can be one."""
+    """A BCP 47 tag in its usual letter case (RFC 5646 section 2.1.1: ``pt-BR``, ``zh-Hant``), when it can be one."""
     tag = (tag or "").strip().replace("_", "-")
-    return tag if _TAG.fullmatch(tag) and tag.lower() not in {"und", "none", "zxx"} else None
+    if not _TAG.fullmatch(tag) or tag.lower() in {"und", "none", "zxx"}:
+        return None
+    first, *rest = tag.split("-")
+    return "-".join([
+        first.lower(),
+        *(part.upper() if len(part) == 2 else part.title() if len(part) == 4 else part for part in rest),
+    ])  # fmt: skip
 
 
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
@@ -228,7 +234,8 @@ def entries_hash(entries: Sequence[Entry]) -> str:
     for entry in entries:
         digest.update(
             repr((
-                entry.raw_id, entry.title, entry.link, entry.canonical_link, entry.summary, entry.content, entry.authors,
+                entry.raw_id, entry.title, entry.link, entry.canonical_link, entry.summary, entry.content,
+                entry.authors,
                 entry.published, entry.updated, entry.categories, entry.enclosures, entry.image, entry.language,
                 entry.comments_link, entry.comments_count, entry.rights, entry.identifiers,
             )).encode("utf-8", "backslashreplace")
@@ -414,7 +421,7 @@ def _alternate(entry: ParsedEntry) -> ParsedLink | None:
 
 
 def _id_as_link(entry: ParsedEntry) -> ParsedLink | None:
-    """An Atom id that is an address, where an entry names no page: most such ids open it. Not a guid that says it is none."""
+    """An Atom id that is an address, where an entry names no page: most such ids open it. Never a guid."""
     if entry.id and entry.id_may_be_link and entry.id.lower().startswith(("http://", "https://")):
         return ParsedLink(entry.id, base=entry.base)
     return None

@@ -6,8 +6,8 @@ selectors? ── yes ─▶ items, link, title, date, summary, image        (CS
                                     └ no ─▶ the link rule: same site, the path of an article, in page order
 ```
 
-Nothing depends on class names, which change with every redesign. A page on which nothing matches is an error (NotAFeed), so
-that a changed layout shows in ``status``; it is never an empty success.
+Nothing depends on class names, which change with every redesign. A page on which nothing matches is an error
+(NotAFeed), so that a changed layout shows in ``status``; it is never an empty success.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ NOT_SLUGS = frozenset(
     ]
 )
 _MORE = re.compile(
-    r"^(?:read|learn|see|view|continue|find out|full|more|weiterlesen|mehr|lire|en savoir|leer|leggi|details?)\b.{0,25}$|^[\W\d_]*$",
+    r"^(?:read|learn|see|view|continue|find out|full|more|weiterlesen|mehr|lire|en savoir|leer|leggi|details?)"
+    r"\b.{0,25}$"
+    r"|^[\W\d_]*$",
     re.IGNORECASE,
 )
 _DATE_WORDS = re.compile(
@@ -86,7 +88,8 @@ _SPACE = re.compile(r"\s+")
 def parse_page(text: str, base: str, rule: PageRule, limits: Limits) -> ParsedFeed:
     """Entries of a page in page order, each page once.
 
-    ``rule`` has the editor's selectors. Raises NotAFeed when nothing matches, ParseFailed for a selector or page that cannot be used.
+    ``rule`` has the editor's selectors. Raises NotAFeed when nothing matches, ParseFailed for a selector or page that
+    cannot be used.
     """
     page = selector(text)
     base = page_base(page, base)
@@ -278,7 +281,8 @@ def _from_json_ld(node: dict[str, Any], address: str) -> ParsedEntry:
 def _microdata(page: Selector, base: str) -> list[ParsedEntry]:
     entries = []
     for item in page.xpath(
-        "//*[@itemscope and (contains(@itemtype, 'Article') or contains(@itemtype, 'BlogPosting') or contains(@itemtype, 'Report'))]"
+        "//*[@itemscope and (contains(@itemtype, 'Article')"
+        " or contains(@itemtype, 'BlogPosting') or contains(@itemtype, 'Report'))]"
     ):
         link = _first(
             item,
@@ -456,7 +460,7 @@ def _link_text(item: Selector, href: str | None) -> str | None:
 
 
 def _date_in(item: Selector) -> str | None:
-    """<time datetime>, <time> as text, a meta element, else ``Month D, YYYY`` in the text; only what reads as a date."""
+    """<time datetime>, <time> as text, a meta element, else ``Month D, YYYY`` in the text; if it reads as a date."""
     for value in item.xpath(
         "descendant-or-self::time/@datetime | .//meta[@itemprop='datePublished']/@content"
     ).getall():

@@ -1,7 +1,7 @@
 """Sitemaps (sitemaps.org 0.9, Google News sitemaps, index files) become a ParsedFeed.
 
-``lastmod`` is when a page changed, so it is ``updated``; ``news:publication_date`` is ``published``. A sitemap seldom has titles:
-the article's own page tells it, until then the address does.
+``lastmod`` is when a page changed, so it is ``updated``; ``news:publication_date`` is ``published``. A sitemap
+seldom has titles: the article's own page tells it, until then the address does.
 """
 
 from __future__ import annotations
