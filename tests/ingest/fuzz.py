@@ -37,50 +37,11 @@ PIECES = (
     b"<svg>", b"\xe2\x80\xae", b"<pre>\n", b"<script>", b" type='xhtml'", b" mode='base64'", b"{", b"[", b'"', b"\\ud800",
     b"9" * 40, b"1e999", b"null", b"<author>", b"<image>",
 )  # fmt: skip
-TAGS = tuple(
-    [
-        "p",
-        "a",
-        "b",
-        "i",
-        "em",
-        "img",
-        "table",
-        "tr",
-        "td",
-        "pre",
-        "h1",
-        "h2",
-        "li",
-        "ul",
-        "ol",
-        "dl",
-        "dd",
-        "dt",
-        "div",
-        "span",
-        "noscript",
-        "br",
-        "svg",
-        "math",
-        "style",
-        "script",
-        "code",
-        "font",
-        "nobr",
-        "form",
-        "select",
-        "option",
-        "template",
-        "iframe",
-        "title",
-        "textarea",
-        "ruby",
-        "rt",
-        "details",
-        "summary",
-    ]
-)
+_TAGS = """
+    p a b i em img table tr td pre h1 h2 li ul ol dl dd dt div span noscript br svg math style script code font nobr
+    form select option template iframe title textarea ruby rt details summary
+"""
+TAGS = tuple(_TAGS.split())
 
 
 class Found(AssertionError):

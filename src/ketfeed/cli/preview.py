@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -205,7 +206,7 @@ def _show(result: Previewed, *, full: bool) -> None:
             console.print_json(data=record)
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("date", "title", "topics", "notes"):
+    for name in ("date", "title", "topics"):
         table.add_column(name, overflow="fold")
     taggings: Sequence[Tagging | None] = feed.taggings or [None] * len(feed.entries)
     for entry, tagging in zip(feed.entries, taggings, strict=True):
@@ -216,6 +217,13 @@ def _show(result: Previewed, *, full: bool) -> None:
             f"{moment:%Y-%m-%d %H:%M}" if moment else "–",
             escape(entry.title),
             mark + escape(topics),
-            escape("; ".join(entry.notes)),
         )
     console.print(table)
+    kinds = Counter(_kind_of_note(note) for entry in feed.entries for note in entry.notes)
+    for kind, count in kinds.most_common():
+        console.print(f"  [yellow]note[/] {escape(kind)} ×{count}", soft_wrap=True)
+
+
+def _kind_of_note(note: str) -> str:
+    """The note without what it quotes of one entry, so that equal repairs are counted together."""
+    return re.sub(r"(['\"]).*\1", "…", note)
