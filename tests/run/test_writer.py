@@ -12,7 +12,7 @@ import pytest
 
 from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.model import FeedInfo, NormalisedFeed, Poll, Source, SourceState
-from ketfeed.run.writer import BATCH, GATHER, Writer
+from ketfeed.run.writer import BATCH, GATHER, LINGER, Writer
 from ketfeed.store.records import PollCounts, PollWrite
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -119,6 +119,11 @@ def test_documents_wait_a_moment_for_others_and_share_a_transaction() -> None:
         assert [len(batch) for batch in disk.batches] == [GATHER]
         lone = await writer.save(replace(write(7), feed=document))
         assert lone.new == 7
+        alone = Writer(disk.save_polls, under_way=lambda: 1)
+        begun = asyncio.get_running_loop().time()
+        await alone.save(replace(write(8), feed=document))
+        assert asyncio.get_running_loop().time() - begun < LINGER, "nobody else is under way"
+        await alone.close()
         await writer.close()
 
     asyncio.run(scenario())

@@ -96,7 +96,7 @@ class Poller:
         visit_articles: bool = True,
         on_stored: Callable[[SourceState, PollWrite, PollCounts], None] | None = None,
     ) -> None:
-        self.writer = Writer(save_polls)
+        self.writer = Writer(save_polls, under_way=lambda: len(self._jobs))
         self.base_url = base_url
         self._settings = settings
         self._client = client
