@@ -28,7 +28,8 @@ def discover(
 ) -> None:
     """Find the feeds of a site, best first, each fetched and read; a sitemap or the page itself where there is none.
 
-    The first line is what to write into feeds.yaml (`feed:`, `sitemap:` or `page:`). Exit code 1 when nothing was found.
+    The first line is what to write into feeds.yaml (`feed:`, `sitemap:` or `page:`). Exit code 1 when nothing was
+    found.
     """
     settings = settings_from(ctx)
     if "://" not in url:
