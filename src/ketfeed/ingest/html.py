@@ -14,8 +14,11 @@ import threading
 import nh3
 
 from ketfeed.ingest.limits import Limits
+from ketfeed.ingest.text import ANY_TAG, BLOCK, cut, excerpt, to_text, visible
 from ketfeed.ingest.urls import absolute
 from ketfeed.model import Image, RawText
+
+__all__ = ["clean", "cut", "excerpt", "first_image", "to_html", "to_text", "to_title", "visible"]
 
 TAGS = frozenset(
     [
@@ -170,34 +173,17 @@ _PIXEL_HOSTS = re.compile(
 )
 """Pictures that only count readers: by host, or by the name everybody gives them."""
 
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Controls, bidirectional overrides and isolates, byte-order marks, interlinear and tag characters."""
-
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:\-]*)")
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
 )
-_ANY_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
-_BLOCK = re.compile(
-    r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|aside|header|footer|figure|figcaption|dd|dt|dl|hr|pre|"
-    r"caption|details|summary)(?:\s[^<>]*)?/?>"
-)
 _UNSPOKEN = re.compile(r"<(script|style)\b[^<>]{0,500}>.{0,5000}?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_CELL = re.compile(r"</t[dh]>")
-_SPACES = re.compile(r"\s+")
 _NOSCRIPT = re.compile(r"<noscript[^<>]{0,200}>(.{0,5000}?)</noscript\s*>", re.DOTALL | re.IGNORECASE)
 _SRC = re.compile(r"src\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
 _ESCAPED_START = re.compile(
     r"\s*&lt;(?:p|div|a|img|h[1-6]|ul|ol|table|b|strong|em|i|span|blockquote|figure|br)\b", re.IGNORECASE
 )
 _TWICE = re.compile(r"&amp;(#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[A-Za-z]{2,8}\d{0,2});")
-
-
-def visible(text: str) -> str:
-    """The text without characters that hide, reorder or control other text."""
-    return text if text.isprintable() else _INVISIBLE.sub("", text)
 
 
 class _Cleaner(threading.local):
@@ -299,7 +285,7 @@ def _depth(markup: str) -> int:
 
 
 def _says_something(markup: str) -> bool:
-    return "<img" in markup or bool(html.unescape(_ANY_TAG.sub("", markup)).strip())
+    return "<img" in markup or bool(html.unescape(ANY_TAG.sub("", markup)).strip())
 
 
 def _without_noscript(markup: str) -> str:
@@ -367,20 +353,6 @@ def _cite(address: str, base: str | None) -> str:
 # ---------------------------------------------------------------- text
 
 
-def to_text(markup: str) -> str:
-    """Plain text of HTML: blocks become lines, character references characters, white space single."""
-    if "<" in markup:
-        if "</t" in markup:
-            markup = _CELL.sub(" ", markup)
-        markup = _ANY_TAG.sub("", _BLOCK.sub("\n", markup))
-    if "&" in markup:
-        markup = html.unescape(markup)
-    markup = visible(markup)
-    if "\n" not in markup:
-        return " ".join(markup.split())
-    return "\n".join(line for line in (" ".join(line.split()) for line in markup.split("\n")) if line)
-
-
 def to_title(raw: RawText | None, limits: Limits, notes: list[str]) -> str:
     """A title as one line of plain text, escaped at most as often as its type says, at most ``limits.title`` long."""
     if raw is None:
@@ -388,7 +360,7 @@ def to_title(raw: RawText | None, limits: Limits, notes: list[str]) -> str:
     text = raw.value[: limits.title * 20]
     if raw.type != "text":
         if "<" in text:
-            text = _ANY_TAG.sub("", _BLOCK.sub(" ", _UNSPOKEN.sub("", text)))
+            text = ANY_TAG.sub("", BLOCK.sub(" ", _UNSPOKEN.sub("", text)))
         text = html.unescape(text)
     if "&" in text and (once := _undo_entities(text)) != text:
         notes.append("title: escaped twice, undone once")
@@ -451,35 +423,6 @@ def _undo_escaping(value: str, notes: list[str]) -> str:
             notes.append("escaped twice, undone once")
             return once
     return value
-
-
-_SENTENCE = re.compile(r"[.!?…。！？][\"'”’»)\]]{0,2}(?=\s|$)|[。！？]")
-
-
-def excerpt(text: str, limit: int = 300) -> str:
-    """The beginning of a text, cut at a sentence where one ends in its second half, else at a word with ``…``."""
-    if "\n" in text or "  " in text:
-        text = " ".join(text.split())
-    if len(text) <= limit:
-        return text
-    head = text[: limit + 1]
-    ends = [found.end() for found in _SENTENCE.finditer(head) if found.end() <= limit]
-    ends = [end for end in ends if not _ABBREVIATION.search(head[:end])]
-    if ends and ends[-1] >= limit // 3:
-        return head[: ends[-1]]
-    return cut(text, limit)
-
-
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|vs|e\.g|i\.e|et al|Fig|No|approx|[A-Z])\.$")
-
-
-def cut(text: str, limit: int) -> str:
-    """At most ``limit`` characters, ending at a word and with an ellipsis when something was left out."""
-    if len(text) <= limit:
-        return text
-    head = text[: limit - 1]
-    space = head.rfind(" ")
-    return f"{head[:space] if space > limit // 2 else head}".rstrip(" ,;:-–—") + "…"
 
 
 def first_image(markup: str) -> Image | None:

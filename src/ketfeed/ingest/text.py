@@ -1,0 +1,65 @@
+"""Plain text: out of HTML, without what hides or reorders it, cut where a reader would."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, bidirectional overrides and isolates, byte-order marks, interlinear and tag characters."""
+ANY_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
+BLOCK = re.compile(
+    r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|aside|header|footer|figure|figcaption|dd|dt|dl|hr|pre|"
+    r"caption|details|summary)(?:\s[^<>]*)?/?>"
+)
+_CELL = re.compile(r"</t[dh]>")
+
+
+def visible(text: str) -> str:
+    """The text without characters that hide, reorder or control other text."""
+    return text if text.isprintable() else _INVISIBLE.sub("", text)
+
+
+def to_text(markup: str) -> str:
+    """Plain text of HTML: blocks become lines, character references characters, white space single."""
+    if "<" in markup:
+        if "</t" in markup:
+            markup = _CELL.sub(" ", markup)
+        markup = ANY_TAG.sub("", BLOCK.sub("\n", markup))
+    if "&" in markup:
+        markup = html.unescape(markup)
+    markup = visible(markup)
+    if "\n" not in markup:
+        return " ".join(markup.split())
+    return "\n".join(line for line in (" ".join(line.split()) for line in markup.split("\n")) if line)
+
+
+_SENTENCE = re.compile(r"[.!?…。！？][\"'”’»)\]]{0,2}(?=\s|$)|[。！？]")
+
+
+def excerpt(text: str, limit: int = 300) -> str:
+    """The beginning of a text, cut at a sentence where one ends in its second half, else at a word with ``…``."""
+    if "\n" in text or "  " in text:
+        text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    head = text[: limit + 1]
+    ends = [found.end() for found in _SENTENCE.finditer(head) if found.end() <= limit]
+    ends = [end for end in ends if not _ABBREVIATION.search(head[:end])]
+    if ends and ends[-1] >= limit // 3:
+        return head[: ends[-1]]
+    return cut(text, limit)
+
+
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|vs|e\.g|i\.e|et al|Fig|No|approx|[A-Z])\.$")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters, ending at a word and with an ellipsis when something was left out."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    space = head.rfind(" ")
+    return f"{head[:space] if space > limit // 2 else head}".rstrip(" ,;:-–—") + "…"
