@@ -50,6 +50,8 @@ HOST_TRACKING: dict[str, frozenset[str]] = {
     "jamanetwork.com": frozenset({"guestaccesskey"}),
     "bbc.co.uk": frozenset({"at_bbc_team"}),
     "theguardian.com": frozenset({"cmp"}),
+    "medrxiv.org": frozenset({"rss"}),
+    "biorxiv.org": frozenset({"rss"}),
     "academic.oup.com": frozenset({"rss", "login"}),
 }
 """Parameters that track only on these hosts (and below them); journals' platforms mark "came by RSS" with them."""
