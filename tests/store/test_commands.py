@@ -82,7 +82,7 @@ def test_explain_says_everything_about_an_entry(place: Path, capsys: pytest.Capt
 
 
 def test_explain_says_what_would_publish_an_entry(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "explain", entry(9, of="wide").id[:10])
+    text = " ".join(said(capsys, "explain", entry(9, of="wide").id[:10]).split())  # lines are as wide as the terminal
     assert "Not public" in text
     assert f"ketfeed edits pin {entry(9, of='wide').id[:8]}" in text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -17,14 +17,24 @@ log = structlog.get_logger()
 LINE_CHARACTERS = 2000
 
 
+class _StandardError:
+    """Standard error as it is when a line is written: loggers are kept for ever, the stream may be replaced."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logs(form: Literal["console", "json"], stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Set up structlog for this process. ``stream`` None: standard error; colours only on a terminal."""
-    out = stream or sys.stderr
+    out = stream or cast("TextIO", _StandardError())
     renderer: structlog.typing.Processor
     if form == "json":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=14)
+        renderer = structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty(), pad_event_to=14)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
