@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 # program:package
-wanted=(newsboat:newsboat sfeed_update:sfeed tmux:tmux node:nodejs npm:npm ip:iproute2 unshare:util-linux openssl:openssl)
+wanted=(newsboat:newsboat sfeed_update:sfeed tmux:tmux node:nodejs npm:npm ip:iproute2 unshare:util-linux openssl:openssl curl:curl)
 missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
