@@ -72,7 +72,8 @@ def load_catalog(folder: FilePath) -> Loaded:
 def load_marked(feeds: Marked | None, topics: Marked | None, folder: FilePath = FilePath()) -> Loaded:
     """Two files already read (None: not there in ``folder``) → Catalog. The files' names stand in the complaints."""
     rules = _rules(topics, _given_topics(feeds))
-    topic_ids = None if topics is None or topics.broken else _topic_ids(topics)
+    # with errors in topics.yaml a topic that seems unknown may only be misspelt there
+    topic_ids = None if topics is None or rules is None else _topic_ids(topics)
     catalog: Catalog | None = None
     if feeds is None:
         missing = Complaint(
@@ -158,9 +159,9 @@ def _rules(marked: Marked | None, given: frozenset[str]) -> RuleSet | None:
         check_groups(marked)
         _check_unique(marked, "topics", "id", "topic")
         for index, item in _items(marked, "topics"):
-            if item.get("id") in RESERVED_SLUGS:
+            if isinstance(item.get("id"), str) and item["id"] in RESERVED_SLUGS:
                 marked.complain(("topics", index, "id"), f"{item['id']} is an address of its own", "choose another id")
-            if not item.get("terms") and item.get("id") not in given:
+            if not item.get("terms") and str(item.get("id")) not in given:
                 problem = "no terms, and no source gives it: it is never used"
                 marked.complain(("topics", index), problem, "add terms:", warning=True)
 

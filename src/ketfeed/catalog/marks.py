@@ -166,7 +166,11 @@ def _syntax(error: YAMLError, text: str, marked: Marked) -> None:
     column = (mark.column if mark is not None else 0) + 1
     lines = text.splitlines()
     opened = _open_bracket(text) if "flow" in context or "flow" in problem else None
-    if opened is not None:
+    swallowed = _quote_over_lines(text, line)
+    if swallowed is not None and "quoted scalar" not in context:
+        line, column = swallowed
+        problem, context = "found unexpected end of stream", "quoted scalar"
+    elif opened is not None:
         line, column, bracket = opened
         context = "flow sequence" if bracket == "[" else "flow mapping"
     elif "mapping values are not allowed" in problem:
@@ -189,6 +193,17 @@ def _open_bracket(text: str) -> tuple[int, int, str] | None:
             elif token.id in ("]", "}") and stack:
                 stack.pop()
     return stack[-1] if stack else None
+
+
+def _quote_over_lines(text: str, line: int) -> tuple[int, int] | None:
+    """Where a quoted text begins that goes on over lines up to about ``line``: it was not closed where it should be."""
+    found = None
+    with suppress(YAMLError):
+        for token in YAML(typ="rt", pure=True).scan(text):
+            is_quoted = token.id == "<scalar>" and token.style in ("'", '"')
+            if is_quoted and token.end_mark.line > token.start_mark.line and -1 <= line - token.end_mark.line - 1 <= 3:
+                found = (token.start_mark.line + 1, token.start_mark.column + 1)
+    return found
 
 
 def _line_without_colon(lines: Sequence[str], number: int) -> int | None:
@@ -290,7 +305,8 @@ class _Reader:
                 continue
             lines[key] = place.line
             self.marked.keys[here] = place
-            data[key] = self.value(value_node, here, depth + 1)
+            left_out = isinstance(value_node, ScalarNode) and not value_node.value and not value_node.style
+            data[key] = self.value(value_node, here, depth + 1, place if left_out else None)
         for merged, place in self._merged(node, path):
             for key_node, value_node in merged.value:
                 key = key_node.value if isinstance(key_node, ScalarNode) else None
@@ -341,6 +357,8 @@ class _Reader:
         if node.style is None or node.style == "":
             self._plain_traps(text, path)
         if tag == "null":
+            if path and not str(path[0]).startswith("x-"):
+                self._trap(path, "nothing is written here", "write a value, or take the line out")
             return None
         if tag == "bool":
             return text.lower() == "true"

@@ -18,7 +18,7 @@ ID_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$"
 """Ids stand in addresses and file names: lower case, at most 100 characters, no separator at either end."""
 
 DURATION_PATTERN = r"^[1-9][0-9]{0,6}[smhd]$"
-ADDRESS_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]"
+ADDRESS_PATTERN = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]\S*$"
 HEADER_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"  # token of RFC 9110 section 5.6.2
 HEADER_VALUE_PATTERN = r"^[^\x00-\x08\x0a-\x1f\x7f]*$"  # RFC 9110 section 5.5: no line break ever
 ENVIRONMENT_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -275,7 +275,24 @@ def json_schema(which: Literal["feeds", "topics"]) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of one of the files, as editors' YAML plug-ins read it."""
     model = FeedsFile if which == "feeds" else TopicsFile
     schema = model.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    said: dict[str, Any] = _without_null(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **said}
+
+
+def _without_null(schema: Any) -> Any:  # noqa: ANN401  # JSON
+    """The loader refuses a key without a value; None is only how a model says that the key is not there."""
+    if isinstance(schema, list):
+        return [_without_null(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _without_null(value) for key, value in schema.items() if (key, value) != ("default", None)}
+    choices = [item for item in schema.get("anyOf", ()) if item != {"type": "null"}]
+    if len(choices) == 1:
+        schema.pop("anyOf")
+        schema = {**choices[0], **schema}
+    elif choices:
+        schema["anyOf"] = choices
+    return schema
 
 
 def seconds(duration: str) -> int:

@@ -69,11 +69,10 @@ def _read(file: Path, catalog: Catalog) -> list[Candidate]:
 
 def _table(decided: Plan) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("result")
-    table.add_column("id", no_wrap=True, overflow="ellipsis", max_width=28)
-    for name in ("title", "address"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("why", overflow="fold", ratio=1)
+    for name in ("result", "id"):
+        table.add_column(name, no_wrap=True)
+    for name in ("title", "address", "why"):
+        table.add_column(name, overflow="fold")
     for row in decided.rows:
         table.add_row(
             f"[{COLOURS[row.result]}]{row.result}[/]", escape(row.id or "–"), escape(row.title),
