@@ -201,7 +201,7 @@ def _quote_over_lines(text: str, line: int) -> tuple[int, int] | None:
     with suppress(YAMLError):
         for token in YAML(typ="rt", pure=True).scan(text):
             is_quoted = token.id == "<scalar>" and token.style in ("'", '"')
-            if is_quoted and token.end_mark.line > token.start_mark.line and -1 <= line - token.end_mark.line - 1 <= 3:
+            if is_quoted and token.end_mark.line > token.start_mark.line and -1 <= line - token.end_mark.line - 1 <= 6:
                 found = (token.start_mark.line + 1, token.start_mark.column + 1)
     return found
 
