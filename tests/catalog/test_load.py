@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from ketfeed.catalog.load import Loaded, load_catalog
+from ketfeed.catalog.load import Loaded, Surroundings, load_catalog
 
 SHIPPED = Path(__file__).parents[2] / "config"
 TOPICS = "topics:\n  - {id: ptsd, title: PTSD, terms: [ptsd]}\n  - {id: pain, terms: [pain]}\n"
@@ -162,3 +163,15 @@ def test_the_digest_changes_with_meaning_and_not_with_comments(tmp_path: Path) -
     assert changed is not None
     assert first.digest == commented.digest
     assert first.digest != changed.digest
+
+
+def test_warnings_know_what_the_operator_allowed_and_set(tmp_path: Path) -> None:
+    (tmp_path / "feeds.yaml").write_text(
+        "sources:\n  - {id: a, feed: 'http://127.0.0.1/', topics: [], auth: {bearer_env: LAB_TOKEN}}\n"
+    )
+    (tmp_path / "topics.yaml").write_text("topics: []\n")
+    warned = [one.problem for one in load_catalog(tmp_path, Surroundings((), frozenset())).complaints]
+    assert any("127.0.0.1" in problem for problem in warned)
+    assert any("LAB_TOKEN" in problem for problem in warned)
+    allowed = Surroundings((ip_network("127.0.0.0/8"),), frozenset({"LAB_TOKEN"}))
+    assert load_catalog(tmp_path, allowed).complaints == ()

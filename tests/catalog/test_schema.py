@@ -57,8 +57,8 @@ VALUES: tuple[Any, ...] = (
     "news", "https://example.org/", "ftp://example.org/", "https://a b/", [], ["x"], [1], [["x"]], {}, {"a": "b"},
     {"url": "x"}, {"url": "https://example.org/"}, {"basic_env": "A"}, {"basic_env": "A", "bearer_env": "B"},
     {"term": "x"}, {"any": ["x"]}, {"term": "x", "any": ["y"]}, ["any"], "title", ["title"], ["edit"], "en", "e",
-    "summary", {"A B": "c"}, {"Accept": "x"}, {"title": 1}, {"headline": 1}, {"drug": ["a"]}, {"Drug": ["a"]}, ["", "x"],
-    5000,
+    "summary", {"A B": "c"}, {"Accept": "x"}, {"title": 1}, {"headline": 1}, {"drug": ["a"]}, {"Drug": ["a"]},
+    ["", "x"], 5000,
 )  # fmt: skip
 KEYS = (
     "id", "feed", "page", "sitemap", "title", "topics", "every", "kind", "headers", "auth", "paused", "priority",

@@ -6,8 +6,9 @@ Nothing is looked up and nothing is refused for good here: the guard of net/ jud
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -115,6 +116,16 @@ def address_literal(host: str) -> IPv4Address | IPv6Address | None:
     for index, head in enumerate(heads):
         value += head << (24 - 8 * index)
     return IPv4Address(value)
+
+
+def is_within(url: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether an address by number, or localhost, is one the operator allowed."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return False
+    literal = ip_address("127.0.0.1") if host == "localhost" else address_literal(host)
+    return literal is not None and any(literal in network for network in networks)
 
 
 def is_private(address: IPv4Address | IPv6Address) -> bool:

@@ -13,12 +13,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ketfeed.catalog.address import address_key, find_fault
+from ketfeed.catalog.address import address_key, find_fault, is_within
 from ketfeed.catalog.marks import Marked, Path, read_marked
 from ketfeed.catalog.rules import build_rules, check_groups
 from ketfeed.catalog.schema import (
@@ -64,12 +65,25 @@ class Loaded:
         return tuple(complaint for complaint in self.complaints if complaint.severity == "error")
 
 
-def load_catalog(folder: FilePath) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the operator set and a file may rely on; warnings depend on it, errors never do."""
+
+    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    variables: frozenset[str] | None = None  # names of the environment; None: not looked at
+
+
+def load_catalog(folder: FilePath, around: Surroundings = Surroundings()) -> Loaded:
     """Read both files of a folder."""
-    return load_marked(_read(folder / FEEDS), _read(folder / TOPICS), folder)
+    return load_marked(_read(folder / FEEDS), _read(folder / TOPICS), folder, around)
 
 
-def load_marked(feeds: Marked | None, topics: Marked | None, folder: FilePath = FilePath()) -> Loaded:
+def load_marked(
+    feeds: Marked | None,
+    topics: Marked | None,
+    folder: FilePath = FilePath(),
+    around: Surroundings = Surroundings(),
+) -> Loaded:
     """Two files already read (None: not there in ``folder``) → Catalog. The files' names stand in the complaints."""
     rules = _rules(topics, _given_topics(feeds))
     # with errors in topics.yaml a topic that seems unknown may only be misspelt there
@@ -80,7 +94,7 @@ def load_marked(feeds: Marked | None, topics: Marked | None, folder: FilePath = 
             str(folder / FEEDS), 1, 1, "", "there is no such file", "write one: docs/editors.md shows three lines"
         )
         return Loaded(None, (missing, *_sorted(topics)))
-    spec = _validate(feeds, FeedsFile, _check_feeds(topic_ids))
+    spec = _validate(feeds, FeedsFile, _check_feeds(topic_ids, around))
     complaints = (*_sorted(feeds), *_sorted(topics))
     if topics is None:
         complaints += (
@@ -194,7 +208,7 @@ def _check_unique(marked: Marked, key: str, field: str, noun: str) -> None:
         seen.setdefault(value, marked.place(path).line)
 
 
-def _check_feeds(topic_ids: frozenset[str] | None) -> Callable[[Marked], None]:
+def _check_feeds(topic_ids: frozenset[str] | None, around: Surroundings) -> Callable[[Marked], None]:
     """What needs two places of feeds.yaml, or both files; ``topic_ids`` None: topics.yaml says nothing."""
 
     def check(marked: Marked) -> None:
@@ -208,7 +222,7 @@ def _check_feeds(topic_ids: frozenset[str] | None) -> Callable[[Marked], None]:
             if "topics" not in item:
                 advice = "write topics: [] when the rules decide alone"
                 marked.complain(("sources", index), "no topics", advice, warning=True)
-            _check_source(marked, ("sources", index), item, keys)
+            _check_source(marked, ("sources", index), item, keys, around)
             _check_topics(marked, ("sources", index, "topics"), item.get("topics"), topic_ids)
         sources = frozenset(str(item.get("id")) for _, item in _items(marked, "sources"))
         for index, item in _items(marked, "feeds"):
@@ -225,7 +239,7 @@ def _check_site(marked: Marked) -> None:
         marked.complain(("site", "base_url"), "a public address ends before ? and #", f"write {base.split('?')[0]}")
 
 
-def _check_source(marked: Marked, path: Path, item: dict[str, Any], keys: dict[str, int]) -> None:
+def _check_source(marked: Marked, path: Path, item: dict[str, Any], keys: dict[str, int], around: Surroundings) -> None:
     given = [place for place in PLACES if place in item]
     if not given:
         marked.complain(path, "no feed, page or sitemap", "add feed: https://…")
@@ -238,15 +252,21 @@ def _check_source(marked: Marked, path: Path, item: dict[str, Any], keys: dict[s
         here: Path = (*path, place, "url") if isinstance(value, dict) else (*path, place)
         url = value.get("url") if isinstance(value, dict) else value
         if isinstance(url, str):
-            _check_address(marked, here, url, keys)
+            _check_address(marked, here, url, keys, around)
     auth = item.get("auth")
     if isinstance(auth, dict) and len(set(auth) & {"basic_env", "bearer_env"}) != 1:
         marked.complain((*path, "auth"), "needs exactly one of basic_env and bearer_env", "write {basic_env: NAME}")
+    elif isinstance(auth, dict) and around.variables is not None:
+        for key in ("basic_env", "bearer_env"):
+            name = auth.get(key)
+            if isinstance(name, str) and name not in around.variables:
+                advice = "set it where ketfeed runs, or polls will say auth_required"
+                marked.complain((*path, "auth", key), f"{name} is not set in this environment", advice, warning=True)
 
 
-def _check_address(marked: Marked, path: Path, url: str, keys: dict[str, int]) -> None:
+def _check_address(marked: Marked, path: Path, url: str, keys: dict[str, int], around: Surroundings) -> None:
     fault = find_fault(url)
-    if fault is not None:
+    if fault is not None and not (fault.severity == "warning" and is_within(url, around.allow_networks)):
         marked.complain(path, fault.problem, fault.advice, warning=fault.severity == "warning")
     key = address_key(url)
     if key in keys:

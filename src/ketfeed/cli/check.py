@@ -12,9 +12,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ketfeed.catalog.load import TOPICS, Loaded, load_catalog
+from ketfeed.catalog.load import FEEDS, TOPICS, Loaded, load_catalog
 from ketfeed.catalog.marks import read_marked, show_path
-from ketfeed.cli.common import FAILED, WRONG, console, err, iso, print_json, progress, settings_from
+from ketfeed.cli.common import (
+    FAILED,
+    WRONG,
+    complaints_for,
+    console,
+    err,
+    iso,
+    print_json,
+    progress,
+    settings_from,
+    surroundings,
+)
 from ketfeed.model import Catalog, Complaint
 from ketfeed.run.logs import configure_logs
 from ketfeed.settings import Settings
@@ -42,7 +53,7 @@ def check(
     """
     settings = settings_from(ctx)
     configure_logs(settings.log_format)
-    loaded = load_catalog(settings.config)
+    loaded = load_catalog(settings.config, surroundings(settings))
     complaints = [*loaded.complaints, *_example_complaints(loaded, settings.config / TOPICS)]
     looks = _look(settings, loaded.catalog, complaints) if online and loaded.catalog is not None else None
     if as_json:
@@ -88,7 +99,7 @@ def _look(settings: Settings, catalog: Catalog, complaints: list[Complaint]) -> 
     sources = [source for source in catalog.sources if not source.paused]
     with progress("visiting", len(sources)) as tell:
         looks = run_in_loop(look_at(settings, catalog, sources, lambda _poll: tell(1)))
-    file = settings.config / "feeds.yaml"
+    file = settings.config / FEEDS
     marked = read_marked(str(file), file.read_bytes())
     number = {source.id: index for index, source in enumerate(catalog.sources)}
     for look in looks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from ketfeed.catalog.load import load_catalog
+from ketfeed.catalog.load import Surroundings, load_catalog
 from ketfeed.errors import CatalogError
 from ketfeed.model import Catalog
 from ketfeed.settings import Settings, load_settings
@@ -40,9 +41,14 @@ def settings_from(ctx: typer.Context, **overrides: object) -> Settings:
     return load_settings(**given)
 
 
+def surroundings(settings: Settings) -> Surroundings:
+    """What this environment allows and has, for warnings about the editors' files."""
+    return Surroundings(settings.allow_networks, frozenset(os.environ))
+
+
 def load_catalog_or_exit(settings: Settings) -> Catalog:
     """The checked catalog; warnings are counted on standard error, errors end the command with exit code 2."""
-    loaded = load_catalog(settings.config)
+    loaded = load_catalog(settings.config, surroundings(settings))
     if loaded.catalog is None:
         raise CatalogError([complaint for complaint in loaded.complaints if complaint.severity == "error"])
     if loaded.complaints:

@@ -155,6 +155,8 @@ def show(
     console.print(Panel(_card_table(source, state, counts, now), title=escape(source.title), title_align="left"))
     if counts is not None and counts.newest:
         console.print(_newest(counts))
+    if (advice := suggestion(source, state)) is not None:
+        err.print(f"[yellow]{escape(advice)}[/]", highlight=False, soft_wrap=True)
 
 
 def _card(source: Source, state: SourceState | None, counts: SourceStatistics | None, polls: int) -> dict[str, Any]:
@@ -239,6 +241,20 @@ def health_sentence(source: Source, state: SourceState | None, now: datetime) ->
         silent = (now - state.newest_at).total_seconds()
         said += f"; usual gap {in_words(state.gap)}, silent for {in_words(silent)}"
     return said
+
+
+def suggestion(source: Source, state: SourceState | None) -> str | None:
+    """What to try with a source that is not doing well; None when there is nothing to do."""
+    if state is None or source.paused:
+        return None
+    home = source.homepage or source.url
+    return {
+        "failing": f"Has it another feed? `ketfeed discover {home}`; `ketfeed sources edit {source.id} --url …`",
+        "gone": f"It answered 410. `ketfeed discover {home}`, or `ketfeed sources resume {source.id}` to ask again",
+        "blocked": "It does not want our polls: ask the publisher, set auth:, or pause it",
+        "moved": "`ketfeed sources moved --apply` writes its new address",
+        "quiet": f"Silent for longer than usual: has it moved on? `ketfeed discover {home}`",
+    }.get(state.health)
 
 
 def _newest(counts: SourceStatistics) -> Table:
