@@ -74,3 +74,29 @@ def test_the_shipped_schema_is_the_printed_one_and_is_named_in_the_file(
     assert (ROOT / "config" / f"{which}.schema.json").read_text(encoding="utf-8") == printed
     first = (ROOT / "config" / f"{which}.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == f"# yaml-language-server: $schema={which}.schema.json"
+
+
+def test_a_private_address_that_the_operator_allows_is_no_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "feeds.yaml").write_text(
+        "sources:\n  - {id: a, feed: 'http://127.0.0.2:9/f', topics: []}\n", encoding="utf-8"
+    )
+    assert run(["check", "--config", str(folder)]) == 0
+    assert "blocked_address" in capsys.readouterr().out
+    monkeypatch.setenv("KETFEED_ALLOW_NETWORKS", "127.0.0.0/8")
+    assert run(["check", "--config", str(folder)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_credentials_without_their_variable_are_a_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds = FEEDS.replace("topics: []", "topics: [], auth: {bearer_env: LAB_TOKEN}")
+    (folder / "feeds.yaml").write_text(feeds, encoding="utf-8")
+    monkeypatch.delenv("LAB_TOKEN", raising=False)
+    assert run(["check", "--config", str(folder)]) == 0
+    assert "LAB_TOKEN is not set" in capsys.readouterr().out
+    monkeypatch.setenv("LAB_TOKEN", "made-up")
+    assert run(["check", "--config", str(folder)]) == 0
+    assert capsys.readouterr().out == ""

@@ -17,7 +17,6 @@ from ketfeed.catalog.marks import read_marked, show_path
 from ketfeed.cli.common import (
     FAILED,
     WRONG,
-    complaints_for,
     console,
     err,
     iso,

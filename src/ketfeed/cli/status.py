@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -21,6 +23,9 @@ from ketfeed.run.clock import utc_now
 from ketfeed.store.db import Store
 
 WATCH_EVERY = 2.0  # seconds
+WEEKS = 12  # of a source's line of bars
+WIDE = 140  # columns from which the reasons fit beside the rows
+BARS = "▁▂▃▄▅▆▇█"
 OUTCOMES = {"ok": "green", "not_modified": "green", None: "dim", "rate_limited": "yellow", "internal": "bold red"}
 HEALTH = {
     "new": "dim", "healthy": "green", "quiet": "yellow", "failing": "red", "blocked": "red", "moved": "yellow",
@@ -45,7 +50,7 @@ def status(
         elif watch:
             _watch(store, loaded.catalog)
         else:
-            console.print(table_of(_states(store, loaded.catalog), utc_now()))
+            console.print(_table(store, loaded.catalog))
     if loaded.catalog is None:
         raise CatalogError([complaint for complaint in loaded.complaints if complaint.severity == "error"])
 
@@ -62,10 +67,15 @@ def _states(store: Store, catalog: Catalog | None) -> list[SourceState]:
     ]
 
 
+def _table(store: Store, catalog: Catalog | None) -> Group:
+    now = utc_now()
+    return table_of(_states(store, catalog), now, store.statistics.weekly(now, WEEKS))
+
+
 def _watch(store: Store, catalog: Catalog | None) -> None:
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live, suppress(KeyboardInterrupt):
         while True:
-            live.update(table_of(_states(store, catalog), utc_now()), refresh=True)
+            live.update(_table(store, catalog), refresh=True)
             time.sleep(WATCH_EVERY)
 
 
@@ -89,43 +99,69 @@ def row_of(state: SourceState) -> dict[str, Any]:
     }
 
 
-def table_of(states: list[SourceState], now: datetime) -> Table:
-    """The rows for a terminal."""
+def table_of(states: Sequence[SourceState], now: datetime, weekly: Mapping[str, Sequence[int]] | None = None) -> Group:
+    """The rows for a terminal; on a narrow one (80 columns, a pipe) the reasons stand below the table.
+
+    weekly: entries of each source per week, the oldest first, drawn as a line of bars; None: not drawn.
+    """
+    wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("source", no_wrap=True)
-    table.add_column("health", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    for name in ("http", "new", "entries", "last", "next"):
-        table.add_column(name, no_wrap=True, justify="right")
-    table.add_column("why", overflow="fold", min_width=20)
+    names = ("source", "health", "outcome", "http", "new", "entries", "last", "next")
+    shown = names if wide else tuple(name for name in names if name not in ("http", "last"))
+    for name in shown:
+        table.add_column(name, no_wrap=True, justify="left" if name in names[:3] else "right")
+    if weekly is not None:
+        table.add_column(f"{WEEKS} weeks", no_wrap=True)
+    if wide:
+        table.add_column("why", overflow="fold", min_width=30)
     for state in states:
-        table.add_row(
-            escape(state.source_id),
-            _health(state, now),
-            f"[{OUTCOMES.get(state.last_outcome, 'red')}]{state.last_outcome or 'not polled'}[/]",
-            str(state.last_http_status or "–"),
-            str(state.last_new),
-            str(state.entries),
-            ago(state.last_poll_at, now),
-            ago(state.next_poll_at, now),
-            escape(_why(state)),
-        )
-    return table
+        cells = _cells(state, now, wide=wide)
+        row = [cells[name] for name in shown]
+        if weekly is not None:
+            row.append(sparkline(weekly.get(state.source_id, ())))
+        table.add_row(*row, *([escape(_why(state))] if wide else []))
+    reasons = (
+        []
+        if wide
+        else [f"[bold]{escape(state.source_id)}[/]: {escape(why)}" for state in states if (why := _why(state))]
+    )
+    return Group(table, *(["", *reasons] if reasons else []))
 
 
-def _health(state: SourceState, now: datetime) -> str:
-    """The word, and for how long when it is not a good one."""
+def _cells(state: SourceState, now: datetime, *, wide: bool) -> dict[str, str]:
+    return {
+        "source": escape(state.source_id),
+        "health": _health(state, now, since=wide),
+        "outcome": f"[{OUTCOMES.get(state.last_outcome, 'red')}]{state.last_outcome or 'not polled'}[/]",
+        "http": str(state.last_http_status or "–"),
+        "new": str(state.last_new),
+        "entries": str(state.entries),
+        "last": ago(state.last_poll_at, now),
+        "next": ago(state.next_poll_at, now),
+    }
+
+
+def sparkline(counts: Sequence[int]) -> str:
+    """``(0, 1, 4, 8)`` → ``·▁▄█``: the highest week is full height, a week without anything a dot."""
+    top = max(counts, default=0)
+    return "".join("·" if count == 0 else BARS[(count * len(BARS) - 1) // top] for count in counts)
+
+
+def _health(state: SourceState, now: datetime, *, since: bool) -> str:
+    """The word, and with ``since`` for how long when it is not a good one."""
     word = "paused" if state.paused else state.health
-    since = ""
-    if state.health_since is not None and word not in ("healthy", "new"):
-        since = f" {in_words((now - state.health_since).total_seconds())}"
-    return f"[{HEALTH[word]}]{word}{since}[/]"
+    shown: str = word
+    if since and state.health_since is not None and word not in ("healthy", "new"):
+        shown = f"{word} {in_words((now - state.health_since).total_seconds())}"
+    return f"[{HEALTH[word]}]{shown}[/]"
 
 
 def _why(state: SourceState) -> str:
-    """What went wrong, or why the next poll is when it is, and where the source has moved."""
-    words = [state.last_error or "", state.next_poll_reason]
-    if state.failures:
+    """What went wrong, or why the next poll is when it is, and where the source has moved; nothing said twice."""
+    words = [state.last_error or ""]
+    if state.last_outcome != "rate_limited" or not state.last_error:  # that sentence says until when already
+        words.append(state.next_poll_reason)
+    if state.failures and "in a row" not in state.next_poll_reason:
         words.insert(1, f"{state.failures} failures in a row" if state.failures > 1 else "1 failure")
     if state.moved_to and state.moved_days >= MOVED_AFTER_DAYS:
         words.append(f"moved to {state.moved_to} (seen on {state.moved_days} days): correct feeds.yaml")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 log = structlog.get_logger()
+logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a late run is no news, a failed one is told below
 
 
 class Schedule:
