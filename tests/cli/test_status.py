@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ketfeed.cli import status
+from ketfeed.cli.common import console
 from ketfeed.model import SourceState
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -31,9 +32,9 @@ def test_the_highest_week_is_full_height_and_an_empty_one_a_dot(counts: tuple[in
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_no_word_of_a_failure_is_lost_at_any_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status.console, "width", width)
-    with status.console.capture() as captured:
-        status.console.print(status.table_of([FAILING], NOW, {"journal": (1, 2)}))
+    monkeypatch.setattr(console, "width", width)
+    with console.capture() as captured:
+        console.print(status.table_of([FAILING], NOW, {"journal": (1, 2)}))
     said = captured.get()
     assert max(len(line.rstrip()) for line in said.splitlines()) <= width
     for words in ("journal", "failing", "too_many_redirects", "more than 5 redirects", "7 h 30 min"):
