@@ -261,7 +261,7 @@ def _check_source(marked: Marked, path: Path, item: dict[str, Any], keys: dict[s
             name = auth.get(key)
             if isinstance(name, str) and name not in around.variables:
                 advice = "set it where ketfeed runs, or polls will say auth_required"
-                marked.complain((*path, "auth", key), f"the environment has no {name}", advice, warning=True)
+                marked.complain((*path, "auth", key), f"{name} is not set in this environment", advice, warning=True)
 
 
 def _check_address(marked: Marked, path: Path, url: str, keys: dict[str, int], around: Surroundings) -> None:
