@@ -28,6 +28,7 @@ HOSTILE = {
     "50,000 nested div": HEAD + b"<item><description><![CDATA[" + b"<div>" * 50_000 + b"]]></description></item>" + END,
     "30,000 half links": HEAD + b"<item><description><![CDATA[" + b'<a href="' * 30_000 + b"]]></description></item>" + END,
     "a short entity 100,000 times": b'<!DOCTYPE r [<!ENTITY a "' + b"a" * 90 + b'">]>' + HEAD + b"<item><title>" + b"&a;" * 100_000 + b"</title></item>" + END,
+    "a reference of 9,000 digits": HEAD + b"<item><title>&amp;#" + b"1" * 9_000 + b";</title></item>" + END,
     "JSON of 100,000 brackets": b'{"version":"https://jsonfeed.org/version/1","items":' + b"[" * 100_000,
 }  # fmt: skip
 
@@ -51,12 +52,28 @@ def test_a_sitemap_with_impossible_element_names_is_no_sitemap(body: bytes) -> N
     "markup",
     [
         '\n"-->', ">é\n", "one\r\ntwo", "<p>one\r\ntwo</p>",  # seeds 53, 60, 102470: white space at the ends, CR LF
-        "<h2>\n</h2><h2><font></h2><h2><font><h2></font>", "<pre>\n\nx</pre>", "<dd><table><dd></dd><dd>", "<a><table><a></a><table>",
+        "<h2>\n</h2><h2><font></h2><h2><font><h2></font>", "<pre>\n\nx</pre>", "<a href=1><li>a<li>b</a>", "<a href=1><summary><a href=2>x</a>", '<a href="" title>x</a>',
+        '<a href="//xn--amp//x">x</a>', "<b><p>" * 190 + "x", "\ud800<b>x</b>", "&" * 100_000, "<p>" * 300 + "&" * 60_000, "<dd><table><dd></dd><dd>", "<a><table><a></a><table>",
     ],
 )  # fmt: skip
 def test_cleaned_markup_is_a_fixed_point(markup: str) -> None:
     once = html.clean(markup, "https://example.org/", Limits())
     assert html.clean(once, "https://example.org/", Limits()) == once
+
+
+@pytest.mark.parametrize(
+    "body", [b'<a href="/blog/a-b" \xe2\x80\xae:="1">x</a>', b'<a href="/blog/a-b" a:<="1" \x01="2">x</a>']
+)
+def test_a_page_with_impossible_attribute_names_is_read(body: bytes) -> None:
+    check_document(body, "page")  # seeds 907169, 1001134
+
+
+def test_half_a_surrogate_pair_in_json_becomes_a_replacement_character() -> None:
+    body = b'{"version":"https://jsonfeed.org/version/1","items":[{"id":"1","title":"a\\ud800b","content_html":"<p>\\udfff</p>"}]}'
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    feed = read_document(Document(body, None, "https://example.org/f"), Source(id="s", url="x"), now, Limits())
+    assert feed.entries[0].title == "a\ufffdb"
+    check_document(body)
 
 
 def _read(items: str) -> NormalisedFeed:

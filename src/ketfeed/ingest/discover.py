@@ -24,7 +24,7 @@ from parsel import Selector
 from ketfeed.errors import PollError
 from ketfeed.ingest.charset import decode
 from ketfeed.ingest.limits import Document
-from ketfeed.ingest.page import page_base, selector
+from ketfeed.ingest.page import attribute, page_base, selector
 from ketfeed.ingest.urls import absolute, canonical
 from ketfeed.model import FetchResult, NormalisedFeed, Source
 from ketfeed.net.client import FEED_ACCEPT, PAGE_ACCEPT, outcome_error
@@ -211,11 +211,11 @@ def _named(page: Selector, base: str) -> list[str]:
     found: list[str] = []
     for link in page.xpath("//link[@href] | //a[@rel='alternate' and @href]")[:500]:
         rel, kind = (
-            link.attrib.get("rel", "").lower().split(),
-            link.attrib.get("type", "").lower().split(";")[0].strip(),
+            attribute(link, "rel").lower().split(),
+            attribute(link, "type").lower().split(";")[0].strip(),
         )
         if (("alternate" in rel and kind in FEED_TYPES) or "feed" in rel) and (
-            address := absolute(link.attrib["href"], base)
+            address := absolute(attribute(link, "href"), base)
         ):
             found.append(address)
     return list(dict.fromkeys(found))

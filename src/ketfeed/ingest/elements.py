@@ -299,7 +299,7 @@ class Elements:
         if not self.elementstack or self.elementstack[-1][0] != element:
             return None
         pieces = self.elementstack.pop()[2]
-        value = pieces[0] if len(pieces) == 1 else joined(pieces)
+        value = joined(pieces)
         if self.contentparams.get("base64"):
             try:
                 value = base64.b64decode(value.encode("ascii", "ignore")).decode("utf-8")

@@ -11,6 +11,7 @@ from ketfeed.ingest.parsed import ParsedEntry, ParsedFeed, ParsedImage, ParsedLi
 from ketfeed.ingest.people import distinct
 from ketfeed.model import Category, Person, RawText
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # halves of a character that "\\ud800" writes alone
 _VERSION = re.compile(r"jsonfeed\.org/version/(\d(?:\.\d)?)")
 
 
@@ -91,7 +92,7 @@ def _identity(value: object) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    return _SURROGATE.sub("\ufffd", value).strip() or None if isinstance(value, str) else None
 
 
 def _list(value: object) -> list[Any]:

@@ -133,6 +133,11 @@ def selector(text: str) -> Selector:
     return Selector(root=root, type="html")
 
 
+def attribute(node: Selector, name: str) -> str:
+    """An attribute's value or an empty string; parsel's own reading of all of them fails on names lxml refuses."""
+    return str(node.root.get(name) or "")
+
+
 def page_base(page: Selector, address: str) -> str:
     """<base href> seen from the page's address."""
     written = _first(page, "//base/@href")
@@ -178,7 +183,7 @@ def _attribute(item: Selector, rule: str | None, names: tuple[str, ...]) -> str 
         if not isinstance(node.root, etree._Element):  # noqa: SLF001  # parsel's own test
             value = str(node.get() or "").strip()
         else:
-            value = next((node.attrib[name].strip() for name in names if node.attrib.get(name, "").strip()), "")
+            value = next((attribute(node, name).strip() for name in names if attribute(node, name).strip()), "")
             if not value:
                 inner = [node.xpath(f".//@{name}").get() for name in names]
                 value = next((found.strip() for found in inner if found and found.strip()), "") or _text(node)
@@ -336,7 +341,7 @@ def _links(page: Selector, base: str) -> list[ParsedEntry]:
     own = urlsplit(base).path.rstrip("/") if base else ""
     entries: list[ParsedEntry] = []
     for anchor in page.xpath("//a[@href]")[:MAX_LINKS]:
-        address = absolute(anchor.attrib["href"], base)
+        address = absolute(attribute(anchor, "href"), base)
         if address is None:
             continue
         parts = urlsplit(address)
@@ -348,7 +353,7 @@ def _links(page: Selector, base: str) -> list[ParsedEntry]:
             base or "http://none.invalid/"
         ):
             continue
-        title = _clean(_text(anchor)) or _clean(anchor.attrib.get("title", ""))
+        title = _clean(_text(anchor)) or _clean(attribute(anchor, "title"))
         if not title or _MORE.match(title):
             title = _near_heading(anchor)
         around = _surroundings(anchor)
@@ -378,7 +383,7 @@ def _near_heading(anchor: Selector) -> str | None:
 
 def _surroundings(anchor: Selector) -> Selector | None:
     """The largest element around a link that leads to no other page than this link does."""
-    target = anchor.attrib["href"].split("#")[0]
+    target = attribute(anchor, "href").split("#")[0]
     best: etree._Element | None = None
     for steps, node in enumerate(anchor.root.iterancestors()):
         if steps == 8 or node.tag in {"body", "html"} or _leads_elsewhere(node, target):
@@ -454,7 +459,7 @@ def _heading(item: Selector) -> str | None:
 
 def _link_text(item: Selector, href: str | None) -> str | None:
     for anchor in item.xpath("descendant-or-self::a[@href]"):
-        if anchor.attrib["href"] == href and (text := _clean(_text(anchor))) and not _MORE.match(text):
+        if attribute(anchor, "href") == href and (text := _clean(_text(anchor))) and not _MORE.match(text):
             return text
     return None
 

@@ -6,9 +6,9 @@ plain names. The patterns are linear: feedparser's own takes 40 s for a 200 KB a
 
 from __future__ import annotations
 
-import html
 import re
 
+from ketfeed.ingest.text import unescape
 from ketfeed.model import Person
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,8}")
@@ -29,7 +29,7 @@ def read_person(text: str, uri: str | None = None) -> Person | None:
     """
     text = text[:2000].removeprefix("mailto:")
     if "&" in text:
-        text = html.unescape(text)
+        text = unescape(text)
     found = _ADDRESS.search(text) if "@" in text else None
     email = found.group(0) if found else None
     if email:

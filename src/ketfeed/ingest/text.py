@@ -17,6 +17,17 @@ BLOCK = re.compile(
 _CELL = re.compile(r"</t[dh]>")
 
 
+def unescape(text: str) -> str:
+    """Character references as characters; one with more digits than Python reads becomes U+FFFD."""
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return html.unescape(_ENDLESS.sub("\ufffd", text))
+
+
+_ENDLESS = re.compile(r"&#[0-9]{9,};?")
+
+
 def visible(text: str) -> str:
     """The text without characters that hide, reorder or control other text."""
     return text if text.isprintable() else _INVISIBLE.sub("", text)
@@ -29,7 +40,7 @@ def to_text(markup: str) -> str:
             markup = _CELL.sub(" ", markup)
         markup = ANY_TAG.sub("", BLOCK.sub("\n", markup))
     if "&" in markup:
-        markup = html.unescape(markup)
+        markup = unescape(markup)
     markup = visible(markup)
     if "\n" not in markup:
         return " ".join(markup.split())

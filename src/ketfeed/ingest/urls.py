@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+import idna
+
 _PARAMETERS = """
     fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ysclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid
     _hsenc _hsmi __hssc __hstc __hsfp hsctatracking mkt_tok oly_anon_id oly_enc_id vero_id vero_conv _openstat
@@ -155,7 +157,7 @@ _SIMPLE = re.compile(
 
 
 def _checked(address: str, limit: int) -> str | None:
-    if _SIMPLE.fullmatch(address) and len(address) <= limit:
+    if _SIMPLE.fullmatch(address) and len(address) <= limit and "xn--" not in address:
         return address
     try:
         parts = urlsplit(address)
@@ -181,10 +183,10 @@ def _checked(address: str, limit: int) -> str | None:
 def _ascii_host(host: str) -> str | None:
     """The host in lower case ASCII; None when no such host can be."""
     host = unquote(host) if "%" in host else host
-    if not host.isascii():
+    if not host.isascii() or "xn--" in host.lower():
         try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except UnicodeError:  # idna.IDNAError is one
             return None
     host = host.lower()
     if ":" in host:  # IPv6, judged by urlsplit
