@@ -60,6 +60,11 @@ def test_people_see_date_title_topics_and_each_kind_of_repair_once_with_its_coun
     assert "date: missing, first seen used ×1" in shown
 
 
-def test_a_file_that_is_not_there_is_wrong_usage(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["preview", "--config", str(config / "config"), str(config / "none.xml")]) == 2
-    assert "none.xml" in capsys.readouterr().err
+def test_a_file_that_is_not_there_fails_alone_and_the_others_are_shown(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(config / "none.xml"), str(config / "a.xml")]
+    assert run(["preview", "--json", "--config", str(config / "config"), *files]) == 1
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["outcome"] for record in records] == ["bad_url", "ok"]
+    assert "none.xml" in records[0]["error"]

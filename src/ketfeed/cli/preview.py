@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ketfeed.cli.common import FAILED, console, err, iso, load_catalog_or_exit, settings_from
-from ketfeed.errors import PollError, UsageError
+from ketfeed.errors import BadUrl, PollError
 from ketfeed.ingest.limits import Document
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Catalog, Entry, NormalisedFeed, Outcome, Source, Tagging
@@ -127,12 +127,12 @@ async def _fetch(source: Source, client: Client) -> Document:
 
 
 def _open(path: Path) -> Document:
+    """A file's bytes; a name that is none fails like an address that is none, and the others are still shown."""
     try:
         return Document(path.read_bytes(), None, "")
     except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror or error}: name an existing file, an address or a source's id"
-        ) from error
+        why = error.strerror or str(error)
+        raise BadUrl(f"{path}: {why}: name an existing file, an http address or a source's id") from error
 
 
 # ---------------------------------------------------------------- output
