@@ -22,8 +22,8 @@ VALIDATORS = {which: jsonschema.Draft202012Validator(json_schema(which)) for whi
 BEYOND = (
     "stands in line", "no topic", "no source ", "no kind", "no group", "groups in a circle", "is an address of its own",
     "a topic has this address", "never match", "not a regular expression", "not a public", "phrases",
-    "is not a host name", "user, password", "blank to fill in", "not an address", "a port", "without a host",
-    "a public address ends", "white space", "no letter or digit", "nested", "characters",
+    "is not a host name", "user, password", "blank to fill in", "a port", "without a host",
+    "a public address ends", "no letter or digit", "nested", "characters",
 )  # fmt: skip
 """What needs two places, a look-up or a program: a JSON Schema cannot say it, the loader does."""
 

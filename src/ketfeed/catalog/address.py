@@ -40,6 +40,8 @@ def find_fault(url: str) -> Fault | None:
     if PLACEHOLDER.search(url):
         blank = PLACEHOLDER.findall(url)[0]
         return Fault(f"{blank} is a blank to fill in", "fill in the value the publisher issues")
+    if ":" not in url and any(character.isspace() for character in stripped):
+        return Fault("not an address", "write https://host/path")
     if any(character.isspace() or ord(character) < 32 or ord(character) == 127 for character in url):
         return Fault("white space or a control character in the address", f"write {quote(stripped, safe=_SAFE)}")
     scheme, colon, rest = url.partition(":")

@@ -98,7 +98,9 @@ def load_marked(
     complaints = (*_sorted(feeds), *_sorted(topics))
     if topics is None:
         complaints += (
-            Complaint(TOPICS, 1, 1, "", "there is no such file", "without it nothing has a topic", "warning"),
+            Complaint(
+                str(folder / TOPICS), 1, 1, "", "there is no such file", "without it nothing has a topic", "warning"
+            ),
         )
     if spec is not None and rules is not None and not any(one.severity == "error" for one in complaints):
         catalog = _build(spec, rules)

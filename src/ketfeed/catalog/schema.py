@@ -189,8 +189,13 @@ class FeedsFile(Strict):
     defaults: DefaultsSpec = Field(
         DefaultsSpec(), description="for sources that do not say", examples=[{"every": "1h"}]
     )
-    sources: list[SourceSpec] = Field(description="what is followed, in your order")
-    feeds: list[NamedFeedSpec] = Field([], description="named feeds")
+    sources: list[SourceSpec] = Field(
+        description="what is followed, in your order",
+        examples=[[{"id": "psypost", "feed": "https://www.psypost.org/feed/"}]],
+    )
+    feeds: list[NamedFeedSpec] = Field(
+        [], description="named feeds", examples=[[{"slug": "in-the-news", "title": "In the news"}]]
+    )
 
 
 # ---------------------------------------------------------------- topics.yaml
@@ -268,7 +273,9 @@ class TopicsFile(Strict):
     relevance: RelevanceSpec = Field(
         RelevanceSpec(), description="about ketamine as medicine", examples=[{"terms": ["$drug"]}]
     )
-    topics: list[TopicSpec] = Field([], description="in the order of menus")
+    topics: list[TopicSpec] = Field(
+        [], description="in the order of menus", examples=[[{"id": "ptsd", "terms": ["ptsd"]}]]
+    )
 
 
 def json_schema(which: Literal["feeds", "topics"]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ketfeed.catalog import schema
+from ketfeed.catalog.address import Fault, find_fault
 from ketfeed.catalog.marks import Marked, Path
 
 SHAPES: dict[str, type[BaseModel]] = {
@@ -67,9 +68,19 @@ def explain(marked: Marked, model: type[BaseModel], item: Mapping[str, Any]) -> 
     elif kind == "string_type" and isinstance(item.get("input"), int | float) and not _is_duration(model, path):
         shown = _show(item["input"])
         marked.complain(path, f"{shown} is not text", f'write "{shown}" in quotes', at_key=at_key)
+    elif (fault := _address_fault(kind, item)) is not None:
+        marked.complain(path, fault.problem, fault.advice, at_key=at_key)
     else:
         problem, wanted = _problem(kind, item)
         marked.complain(path, problem, _advice(model, path, wanted), at_key=at_key)
+
+
+def _address_fault(kind: str, item: Mapping[str, Any]) -> Fault | None:
+    """What is wrong with an address in the words the loader has for it, so that it is said once."""
+    pattern = (item.get("ctx") or {}).get("pattern")
+    if kind != "string_pattern_mismatch" or pattern != schema.ADDRESS_PATTERN:
+        return None
+    return find_fault(str(item.get("input")))
 
 
 def _is_duration(model: type[BaseModel], path: Path) -> bool:
