@@ -12,7 +12,7 @@ from ketfeed.model import Person, RawText
 
 TITLE = ("title", "dc_title", "itunes_title", "media_title")
 SUMMARY = (
-    "summary", "description", "abstract", "dcterms_abstract", "dc_description", "media_description",
+    "description", "summary", "abstract", "dcterms_abstract", "dc_description", "media_description",
     "googleplay_description", "itunes_summary", "itunes_subtitle", "subtitle",
 )  # fmt: skip
 CONTENT = ("content_encoded", "content", "fullitem", "xhtml_body", "body")
