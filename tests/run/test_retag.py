@@ -23,7 +23,7 @@ from ketfeed.model import (
     entry_id,
 )
 from ketfeed.run import retag as room
-from ketfeed.run.retag import is_due, retag
+from ketfeed.run.retag import begin, is_due, retag
 from ketfeed.store.db import Store
 from ketfeed.store.records import PollWrite
 from ketfeed.topics.match import Tagger
@@ -98,3 +98,17 @@ def test_a_halted_walk_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyt
         rest = retag(store, NEW, now=NOW, workers=1)
         assert (rest.entries, rest.finished) == (20, True)
         assert halted.changed + rest.changed == 30
+
+
+def test_what_is_polled_into_an_empty_store_is_not_tagged_twice(tmp_path: Path) -> None:
+    """The rules of the first poll are noted; other rules later mean a walk."""
+    rules, others = RuleSet(digest="first"), RuleSet(digest="second")
+    store = Store.open(f"sqlite:///{tmp_path / 'ketfeed.db'}")
+    try:
+        assert is_due(store, rules)
+        begin(store, rules)
+        assert not is_due(store, rules)
+        begin(store, others)
+        assert is_due(store, others)
+    finally:
+        store.close()

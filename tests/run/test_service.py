@@ -6,6 +6,8 @@ import json
 import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +103,36 @@ def test_a_signal_stops_everything_within_ten_seconds_and_loses_nothing(
     assert (rows["good"]["entries"], rows["good"]["outcome"]) == (2, "ok")
     assert (rows["slow"]["outcome"], rows["slow"]["last_poll"]) == (None, None)
     assert rows["slow"]["next_poll"] is not None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_one_poll_command_tidily_and_keeps_what_was_stored(
+    tmp_path: Path, site: Site, number: signal.Signals, code: int
+) -> None:
+    asked = threading.Event()
+
+    def slow(_asked: Asked) -> Answer:
+        asked.set()
+        return Answer(feed("S", "one"), headers=RSS, delay=30)
+
+    site.scripts["/slow"] = slow
+    env = configure(tmp_path, good=site.url("/good"), slow=site.url("/slow"))
+    command = [sys.executable, "-m", "ketfeed", "poll", "--all", "--json"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert asked.wait(PATIENCE)
+        wait_until(lambda: _entries(env, "good") == 2, "the good source is stored")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert out == ""
+    assert "Traceback" not in err
+    assert "leaked" not in err
+    assert _entries(env, "good") == 2
+
+
+def _entries(env: dict[str, str], source: str) -> int:
+    rows = json.loads(ketfeed("status", "--json", env=env).stdout)
+    return next(int(row["entries"]) for row in rows if row["id"] == source)
 
 
 def test_a_second_service_on_the_same_store_refuses_with_a_sentence(tmp_path: Path, site: Site) -> None:

@@ -5,8 +5,10 @@ A command's module is imported when it is asked for, so that ``ketfeed status`` 
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -116,21 +118,39 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from ketfeed.errors import CatalogError, KetfeedError, UsageError
 
     ordered = options_first(sys.argv[1:] if arguments is None else arguments)
+    terminated = _end_like_ctrl_c()
     try:
         build(only=_command_in(ordered))(args=ordered, prog_name="ketfeed", standalone_mode=True)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+    except SystemExit as ended:  # typer turns Ctrl-C into code 130 by itself
+        code = ended.code if isinstance(ended.code, int) else 1
+        return 143 if code == 130 and terminated() else code
     except KetfeedError as error:
         # complaints begin with their file and line, so that editors and terminals can jump there
         prefix = "" if isinstance(error, CatalogError) else "ketfeed: "
         sys.stderr.write(f"{prefix}{error}\n")
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
-        return 130
+        return 143 if terminated() else 130
     except BrokenPipeError:  # ``ketfeed search x | head``
         sys.stderr.close()
         return 1
     return 0
+
+
+def _end_like_ctrl_c() -> Callable[[], bool]:
+    """Let SIGTERM end a command the way Ctrl-C does, so that what it began is put away; tells whether it came.
+
+    The service's processes set handlers of their own. Outside the main thread (tests) signals are left alone.
+    """
+    came: list[bool] = []
+
+    def interrupt(_number: int, _frame: object) -> None:
+        came.append(True)
+        signal.raise_signal(signal.SIGINT)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, interrupt)
+    return lambda: bool(came)
 
 
 def options_first(arguments: Sequence[str]) -> list[str]:

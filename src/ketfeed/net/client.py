@@ -316,7 +316,8 @@ def outcome_error(result: FetchResult) -> PollError | None:
     retry_after = result.header("retry-after")
     if status == 429 or (status == 503 and retry_after is not None):
         wait = f", Retry-After {printable(retry_after, 40)}" if retry_after else ""
-        return RateLimited(f"the server answered {status}: too many requests{wait}")
+        what = "too many requests" if status == 429 else "not available for now"
+        return RateLimited(f"the server answered {status}: {what}{wait}")
     return HttpFailed(f"the server answered {status}, which carries no feed")
 
 

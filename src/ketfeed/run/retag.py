@@ -69,6 +69,12 @@ def is_due(store: Store, rules: RuleSet) -> bool:
     return mark is None or mark.digest != rules.digest or not mark.done
 
 
+def begin(store: Store, rules: RuleSet) -> None:
+    """Note the rules of an empty store: everything that will be in it is tagged by them from the first poll on."""
+    if store.tags.marker() is None and store.tags.count() == 0:
+        store.tags.set_marker(Mark(digest=rules.digest, after=0, done=True))
+
+
 def retag(
     store: Store,
     rules: RuleSet,

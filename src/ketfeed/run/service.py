@@ -33,6 +33,7 @@ from ketfeed.run.memory import give_back_freed_memory
 from ketfeed.run.notify import Notifier, change_of
 from ketfeed.run.poll import Poller
 from ketfeed.run.retag import RetagWalk
+from ketfeed.run.retag import begin as begin_tagging
 from ketfeed.run.schedule import Schedule
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
@@ -93,6 +94,7 @@ async def polling(
 ) -> AsyncIterator[Polling]:
     """A poller with its client and its parser processes, which end with the block."""
     give_back_freed_memory()
+    begin_tagging(store, catalog.rules)
     client = Client(settings, user_agent=user_agent(catalog, settings))
     sandbox = Sandbox(settings, catalog.rules)
     poller = Poller(
