@@ -168,7 +168,7 @@ class Poller:
             self._one_done.clear()
             await self._one_done.wait()
 
-    async def stop(self, grace: float = 5.0) -> None:
+    async def stop(self, grace: float = 3.0) -> None:
         """Stop: nothing new starts, fetches are dropped, documents already read are stored.
 
         grace: seconds that documents being read may still take.

@@ -27,7 +27,7 @@ from ketfeed.store.db import Store
 
 log = structlog.get_logger()
 
-STOP_AFTER = 8.0  # seconds a child gets to end before it is killed; the whole stop stays under 10 s
+STOP_AFTER = 7.0  # seconds a child gets to end before it is killed; the whole stop stays under 10 s
 RESTART_MIN, RESTART_MAX = 1.0, 60.0  # seconds before an ended child is started again
 FIRST_START = 10.0  # a child that fails sooner than this at the first start ends the service
 
