@@ -83,13 +83,7 @@ def test_the_first_start_polls_and_serves_without_being_asked(tmp_path: Path, si
 def test_a_signal_stops_everything_within_ten_seconds_and_loses_nothing(
     tmp_path: Path, site: Site, number: signal.Signals
 ) -> None:
-    asked = threading.Event()
-
-    def slow(_asked: Asked) -> Answer:
-        asked.set()
-        return Answer(feed("S", "one"), headers=RSS, delay=30)
-
-    site.scripts["/slow"] = slow
+    asked = _slow_source(site)
     env = configure(tmp_path, good=site.url("/good"), slow=site.url("/slow"))
     with Service(env) as service:
         service.wait_for(lambda line: line.get("source") == "good" and line["event"] == "ok")
@@ -109,13 +103,7 @@ def test_a_signal_stops_everything_within_ten_seconds_and_loses_nothing(
 def test_a_signal_ends_one_poll_command_tidily_and_keeps_what_was_stored(
     tmp_path: Path, site: Site, number: signal.Signals, code: int
 ) -> None:
-    asked = threading.Event()
-
-    def slow(_asked: Asked) -> Answer:
-        asked.set()
-        return Answer(feed("S", "one"), headers=RSS, delay=30)
-
-    site.scripts["/slow"] = slow
+    asked = _slow_source(site)
     env = configure(tmp_path, good=site.url("/good"), slow=site.url("/slow"))
     command = [sys.executable, "-m", "ketfeed", "poll", "--all", "--json"]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -128,6 +116,18 @@ def test_a_signal_ends_one_poll_command_tidily_and_keeps_what_was_stored(
     assert "Traceback" not in err
     assert "leaked" not in err
     assert _entries(env, "good") == 2
+
+
+def _slow_source(site: Site) -> threading.Event:
+    """``/slow`` answers after 30 s; the event is set when it is asked."""
+    asked = threading.Event()
+
+    def slow(_asked: Asked) -> Answer:
+        asked.set()
+        return Answer(feed("S", "one"), headers=RSS, delay=30)
+
+    site.scripts["/slow"] = slow
+    return asked
 
 
 def _entries(env: dict[str, str], source: str) -> int:
