@@ -40,6 +40,10 @@ def test_a_hostile_document_is_read_or_refused_within_seconds(body: bytes) -> No
     assert time.perf_counter() - start < 5
 
 
+def test_a_text_inside_a_text_of_an_ill_formed_document_is_read() -> None:
+    check_document(b'<entry<title type="xml<title</title<>')  # seed 10098438
+
+
 @pytest.mark.parametrize(
     "body",
     [b"<rdf:-- xmlns:rdf='x'/>", b"<pect:/>", b"<rdf:RDmode/>"],  # seeds 726, 1791, 1872: names lxml itself refuses

@@ -261,7 +261,7 @@ class Elements:
             if key in {"div", "xhtml_div"}:
                 return True  # Typepad: an escaped text wrapped in a real div
             self.contentparams["type"] = XHTML  # it says escaped, and is not
-        if self.contentparams["type"] != XHTML:
+        if self.contentparams.get("type") != XHTML:
             return False
         if local == "svg":
             self.svgOK += 1
