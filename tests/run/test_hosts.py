@@ -159,3 +159,30 @@ def test_a_hold_is_for_the_whole_host_until_its_time_and_never_shortened() -> No
     assert hosts.held_until("a", NOW + timedelta(hours=1)) == NOW + timedelta(hours=2)
     assert hosts.held_until("a", NOW + timedelta(hours=2)) is None
     assert hosts.held_until("b", NOW) is None
+
+
+def test_an_interval_that_ends_between_two_looks_at_the_clock_does_not_stop_the_world() -> None:
+    """``next`` judges by one reading of the clock; another reading a moment later must not send it round in circles."""
+    now = [0.0]
+    once: list[float] = []
+    looks = 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        assert looks < 200, "next goes round in circles"
+        return once.pop() if once else now[0]
+
+    async def visit() -> int:
+        hosts: Hosts[int] = Hosts(connections=2, interval=1.0, monotonic=clock)
+        for job in range(4):
+            hosts.add("a", job)
+        await hosts.next()
+        hosts.leave("a")  # offered twice: by the taking and by the leaving
+        now[0] = 1.5
+        await hosts.next()  # free again at 2.5
+        once.append(2.4999999)
+        now[0] = 2.5000001
+        return (await hosts.next())[1]
+
+    assert asyncio.run(visit()) == 2

@@ -162,8 +162,11 @@ class Hosts(Generic[J]):
         """Enter if the host is free; otherwise see to it that it is offered again (``leave`` does when it is busy)."""
         if self._active.get(host, 0) >= self._connections:
             return False
-        if self._free_at.get(host, 0.0) > now:
-            self._offer(host)
+        free_at = self._free_at.get(host, 0.0)
+        if free_at > now:
+            # not _offer: it reads the clock anew and, when the interval has just passed, would hand the host back to
+            # the loop in ``next`` that judges by its older reading, for ever
+            heapq.heappush(self._later, (free_at, host))
             return False
         self._active[host] += 1
         if self._interval > 0 and self._connections > 1:
