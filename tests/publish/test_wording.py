@@ -8,7 +8,17 @@ import pytest
 from tests.publish.judge import complaints_about_html
 
 from ketfeed.publish.registries import HTML_ELEMENTS
-from ketfeed.publish.wording import fragment, language, legal, looks_like_html, media_type, plain, shorten, web_address
+from ketfeed.publish.wording import (
+    canonical,
+    fragment,
+    language,
+    legal,
+    looks_like_html,
+    media_type,
+    plain,
+    shorten,
+    web_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +155,20 @@ def test_text_is_cut_at_a_word() -> None:
     assert shorten("ketamine for depression", 15) == "ketamine for…"
     assert shorten("short", 15) == "short"
     assert shorten("x" * 20, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("http://h.example:80/a/../%7eb?x=%2d", "http://h.example/~b?x=-"),
+        ("https://h.example:443", "https://h.example/"),
+        ("https://h.example:8443/%c3%9f", "https://h.example:8443/%C3%9F"),
+        ("https://h.example//a//b/./c", "https://h.example//a//b/c"),
+        ("https://h.example/a/b/..", "https://h.example/a/"),
+        ("https://h.example/../../a", "https://h.example/a"),
+        ("https://h.example/f?b=%e2%82%ac&a=%20#%7E", "https://h.example/f?b=%E2%82%AC&a=%20#~"),
+    ],
+)
+def test_an_id_made_of_an_address_has_one_spelling(given: str, wanted: str) -> None:
+    assert canonical(given) == wanted
+    assert canonical(wanted) == wanted

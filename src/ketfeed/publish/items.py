@@ -10,6 +10,7 @@ from urllib.parse import quote
 from ketfeed.model import Entry, Reason
 from ketfeed.publish.document import Attachment, Coverage, Item, Label, Name, Origin, TopicLabel
 from ketfeed.publish.wording import (
+    canonical,
     escape,
     escape_attribute,
     fragment,
@@ -124,7 +125,7 @@ def _origin(stored: StoredEntry, place: Place) -> Origin:
         title=plain(source.title) or source.id,
         homepage=homepage or (feed if source.id in place.page_sources else None),
         feed=None if source.id in place.page_sources else feed,
-        identity=feed or f"{place.base_url}/feeds/source/{quote(source.id)}/",
+        identity=canonical(feed) if feed else f"{place.base_url}/feeds/source/{quote(source.id)}/",
         rights=plain(source.licence or "") or None,
     )
 
@@ -135,7 +136,7 @@ def _authors(entry: Entry, origin: Origin) -> tuple[Name, ...]:
         name = shorten(plain(person.name), 200).replace("@", " at ")  # readers take a name with @ for an address
         if name:
             names.setdefault(name, Name(name, web_address(person.uri or "")))
-    return tuple(names.values()) or (Name(origin.title, origin.homepage),)
+    return tuple(names.values()) or (Name(origin.title.replace("@", " at "), origin.homepage),)
 
 
 def _topics(stored: StoredEntry, place: Place) -> tuple[TopicLabel, ...]:

@@ -166,6 +166,11 @@ _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?\.?", re.IGNORECASE)
 
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")  # RFC 3986 section 2.3
+
+
 def web_address(value: str) -> str | None:
     """An absolute http or https address in ASCII (RFC 3986), or None where it cannot be one.
 
@@ -191,6 +196,41 @@ def web_address(value: str) -> str | None:
     return urlunsplit(
         (parts.scheme.lower(), place, _quote(parts.path), _quote(parts.query, "?"), _quote(parts.fragment, "?"))
     )
+
+
+def canonical(address: str) -> str:
+    """The one spelling of an address that serves as an id (RFC 3986 section 6.2.2); ``address`` from web_address.
+
+    "http://H.example:80/a/../%7eb?x=%2d" → "http://h.example/~b?x=-"
+    """
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    path = _without_dots(_one_spelling(parts.path)) or "/"
+    return urlunsplit((parts.scheme, host + port, path, _one_spelling(parts.query), _one_spelling(parts.fragment)))
+
+
+def _without_dots(path: str) -> str:
+    """``/a/./b/../c`` → ``/a/c`` (RFC 3986 section 5.2.4); empty segments stay."""
+    kept: list[str] = []
+    for segment in (segments := path.split("/"))[1:]:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "".join(f"/{segment}" for segment in kept)
+
+
+def _one_spelling(text: str) -> str:
+    """Percent-encodings in capitals, and none where the character needs none."""
+    return _ENCODED.sub(lambda found: _decoded(found.group()), text)
+
+
+def _decoded(encoded: str) -> str:
+    character = chr(int(encoded[1:], 16))
+    return character if character in _UNRESERVED else encoded.upper()
 
 
 def _quote(text: str, more: str = "") -> str:
