@@ -9,7 +9,7 @@ from uuid import uuid5
 
 from ketfeed.model import Catalog
 from ketfeed.publish.document import Item, Name, Origin
-from ketfeed.publish.items import Place
+from ketfeed.publish.items import PLAUSIBLE, Place
 from ketfeed.publish.items import item as item_of
 from ketfeed.publish.select import FEED_NAMESPACE, Feed
 from ketfeed.publish.wording import escape, escape_attribute, plain
@@ -44,13 +44,15 @@ def period_of(feed: Feed, now: datetime) -> datetime | None:
 
 
 def items(feed: Feed, desk: Desk, now: datetime) -> list[Item]:
-    """One item: the last finished period that had a story; none when there never was one."""
+    """One item: the last finished period that had a story; none when there never was one, or before PLAUSIBLE."""
     running = start_of(feed.view, now)
     newest = desk.newest_before(feed, running)
     if not newest:
         return []
     since = start_of(feed.view, newest[0].sort_at)
     until = since + timedelta(days=DAYS[feed.view])
+    if until.year < PLAUSIBLE:
+        return []
     return [_item(feed, desk, since, until, ranked(desk.between(feed, since, until)))]
 
 

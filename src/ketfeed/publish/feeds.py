@@ -42,6 +42,8 @@ TTL = 60  # minutes; what RSS tells readers that ask for it
 LINKED = 200  # entries ranked for a digest
 CONTENT_OF_ITEM = 128 * 1024  # bytes as written in XML
 CONTENT_OF_FEED = 1_200_000  # bytes as written in XML
+EXTRAS_OF_ITEM = 64 * 1024  # characters of authors, categories and enclosures
+EXTRAS_OF_FEED = 300_000  # the same of all items; past it an item names the first few only
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # ``updated`` of a feed that never had an entry
 
 WRITERS: dict[Format, Callable[[Document], bytes]] = {"rss": rss, "atom": atom, "json": jsonfeed}
@@ -355,9 +357,13 @@ def within_bounds(items: Sequence[Item]) -> list[Item]:
 
     The W3C validator and several readers give up at 2,000,000 bytes.
     """
-    room = CONTENT_OF_FEED
+    room, spare = CONTENT_OF_FEED, EXTRAS_OF_FEED
     kept = []
     for one in items:
+        if (extras := _extras(one)) > min(EXTRAS_OF_ITEM, spare):
+            one = _lean(one)
+            extras = _extras(one)
+        spare -= extras
         size = len(escape(one.content).encode())
         if size > CONTENT_OF_ITEM or size > room:
             one = replace(one, content=one.short)
@@ -365,6 +371,24 @@ def within_bounds(items: Sequence[Item]) -> list[Item]:
         room -= size
         kept.append(one)
     return kept
+
+
+def _extras(one: Item) -> int:
+    """Characters of what stands beside title and content, addresses above all."""
+    names = sum(len(name.name) + len(name.uri or "") for name in one.authors)
+    labels = sum(len(label.term) + len(label.label) + len(label.scheme or "") for label in one.categories)
+    return names + labels + sum(len(attachment.url) for attachment in one.attachments)
+
+
+def _lean(one: Item) -> Item:
+    """The first few authors, enclosures and categories; our topics are the first categories and stay."""
+    labels = one.categories[: len(one.topics) + 3]
+    return replace(
+        one,
+        authors=tuple(replace(name, uri=None) for name in one.authors[:3]),
+        categories=tuple(label if len(label.scheme or "") < 200 else replace(label, scheme=None) for label in labels),
+        attachments=one.attachments[:1],
+    )
 
 
 def _weight(slot: _Slot) -> int:

@@ -10,12 +10,13 @@ def listed(words: str) -> frozenset[str]:
 
 HTML_ELEMENTS = listed(
     """
-    a abbr acronym address applet area article aside audio b base basefont bdi bdo big blockquote body br
-    button canvas caption center cite code col colgroup dd del details dfn dir div dl dt em embed fieldset
-    figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hr html i iframe img input
-    ins isindex kbd label legend li link main map mark menu meta nav noframes noscript object ol optgroup
-    option p param picture pre q rp rt ruby s samp script section select small source span strike strong style
-    sub summary sup table tbody td textarea tfoot th thead time title tr tt u ul var video wbr
+    a abbr acronym address applet area article aside audio b base basefont bdi bdo big blockquote body br button
+    canvas caption center cite code col colgroup command datagrid datalist dd del details dfn dialog dir div dl
+    dt em embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup
+    hr html i iframe img input ins isindex kbd keygen label legend li link m main map mark menu meta meter nav
+    noframes noscript object ol optgroup option output p param picture pre progress q rp rt ruby s samp script
+    section select small source span strike strong style sub summary sup table tbody td textarea tfoot th thead
+    time title tr track tt u ul var video wbr
     """
 )
 """Names that a reader takes for markup in a text it should not."""
