@@ -25,6 +25,7 @@ Outcome = Literal[
 """How a poll ended; a closed list (docs/design.md)."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+GOOD_OUTCOMES: tuple[Outcome, ...] = ("ok", "not_modified")
 
 SourceKind = Literal[
     "agency", "registry", "search", "preprint", "journal", "news", "trade", "press-release", "opinion",

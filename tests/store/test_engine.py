@@ -121,7 +121,7 @@ def test_a_second_service_is_refused_and_a_later_one_is_not(tmp_path: Path) -> N
     held.release()
     held.release()
     assert second.lock_holder("service") is None
-    second.acquire_service_lock("service")
+    second.lock("service")
     first.close()
     second.close()
 

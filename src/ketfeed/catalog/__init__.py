@@ -4,8 +4,10 @@ schema.py   the shape of both files (pydantic), also their JSON Schema
 marks.py    YAML text → plain data with the line and column of every key and value, YAML traps found on the way
 load.py     folder → Catalog, or every complaint at once as file:line:column: key: problem: what to write
 rules.py    groups expanded into terms: topics.yaml → RuleSet
+wording.py  what pydantic found wrong, in an editor's words
 address.py  which addresses are the same, which can never be polled
-edit.py     changes to feeds.yaml that touch only the lines they must
-opml.py     subscription lists in and out; table.py the same as CSV
+edit.py     changes to feeds.yaml that touch only the lines they must; spans.py where its pieces are
+outlines.py OPML text as far as it goes; opml.py lists in and out, table.py the same as CSV
+imports.py  what such a list would add; propose.py what to write about a new source
 watch.py    hot reload: the last good Catalog while files change
 """

@@ -27,8 +27,8 @@ console = Console()
 err = Console(stderr=True)
 """Standard error: progress, warnings, errors."""
 
-DONE, FAILED, WRONG = 0, 1, 2
-"""Exit codes: done; something asked for failed; wrong usage or configuration."""
+FAILED, WRONG = 1, 2
+"""Exit codes beside 0, done: something asked for failed; wrong usage or configuration."""
 
 
 def settings_from(ctx: typer.Context, **overrides: object) -> Settings:
@@ -50,7 +50,7 @@ def load_catalog_or_exit(settings: Settings) -> Catalog:
     """The checked catalog; warnings are counted on standard error, errors end the command with exit code 2."""
     loaded = load_catalog(settings.config, surroundings(settings))
     if loaded.catalog is None:
-        raise CatalogError([complaint for complaint in loaded.complaints if complaint.severity == "error"])
+        raise CatalogError(loaded.errors)
     if loaded.complaints:
         count = len(loaded.complaints)
         said = f"{count} warnings" if count > 1 else "1 warning"

@@ -21,7 +21,7 @@ from ketfeed.cli.common import (
 )
 from ketfeed.cli.status import row_of, table_of
 from ketfeed.errors import StoreError, UsageError
-from ketfeed.model import Catalog, Source, SourceState
+from ketfeed.model import GOOD_OUTCOMES, Catalog, Source, SourceState
 from ketfeed.run.clock import utc_now
 from ketfeed.run.logs import configure_logs
 from ketfeed.run.loop import run_in_loop
@@ -29,7 +29,6 @@ from ketfeed.run.service import poll_now
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
 
-GOOD = ("ok", "not_modified")
 LOOK_EVERY = 0.2  # seconds between two looks at what the service has done
 WAIT_FOR_SERVICE = 600.0  # seconds without any progress before we say so and stop waiting
 
@@ -67,7 +66,7 @@ def poll(
         console.print(table_of(states, utc_now()))
     else:
         err.print("Nothing is due. Name sources, or use --all.")
-    if any(state.last_outcome not in GOOD for state in states):
+    if any(state.last_outcome not in GOOD_OUTCOMES for state in states):
         raise typer.Exit(FAILED)
 
 

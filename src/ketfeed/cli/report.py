@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -72,17 +70,10 @@ def _figures(settings: Settings, days: int) -> Figures:
 
 def _write(path: Path, body: bytes) -> None:
     """Atomic for a file: a reader has the page before or the page after. A device or pipe is written to as it is."""
+    from ketfeed.publish.export import replace_file  # with all that publishes; --json and --help need not wait for it
+
     target = path.resolve()  # a link stays a link
     if target.exists() and not target.is_file():
         target.write_bytes(body)
         return
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    half = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(body)
-        half.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
-        half.replace(target)
-    except BaseException:
-        half.unlink(missing_ok=True)
-        raise
+    replace_file(target, body, mode=target.stat().st_mode & 0o7777 if target.exists() else 0o644)

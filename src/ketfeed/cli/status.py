@@ -52,7 +52,7 @@ def status(
         else:
             console.print(_table(store, loaded.catalog))
     if loaded.catalog is None:
-        raise CatalogError([complaint for complaint in loaded.complaints if complaint.severity == "error"])
+        raise CatalogError(loaded.errors)
 
 
 def _states(store: Store, catalog: Catalog | None) -> list[SourceState]:

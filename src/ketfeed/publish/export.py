@@ -73,7 +73,7 @@ def export(read: Read, folder: Path, base_url: str, start: Iterable[str], step: 
             finally:
                 shutil.rmtree(staging)
             removed = _remove(folder, before - names)
-            _replace(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=0).encode())
+            replace_file(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=0).encode())
     except OSError as error:
         raise ExportFailed(f"{folder}: {error.strerror or error}") from error
     return Exported(len(changed), len(names) - len(changed), removed)
@@ -183,13 +183,13 @@ def _move(staging: Path, folder: Path, name: str) -> None:
             (folder / (name + ending)).unlink(missing_ok=True)  # the file has become too small for a twin
 
 
-def _replace(path: Path, body: bytes) -> None:
-    """Atomic: a reader has the file before or the file after."""
+def replace_file(path: Path, body: bytes, mode: int = 0o644) -> None:
+    """Atomic: a reader has the file before or the file after. Raises OSError, the file is then as it was."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(body)
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 
 from ketfeed.publish.document import Document, Item
+from ketfeed.publish.wording import timestamp
 
 
 def jsonfeed(document: Document) -> bytes:
@@ -30,7 +30,7 @@ def jsonfeed(document: Document) -> bytes:
             about=document.about,
             generator="ketfeed",
             id=document.id,
-            updated=_moment(document.updated),
+            updated=timestamp(document.updated),
             archive=document.archive or None,
             current_url=document.current["json"] if document.current else None,
             newer_url=document.next["json"] if document.next else None,
@@ -48,8 +48,8 @@ def _item(item: Item, about: str) -> dict[str, object]:
         content_html=item.content,
         summary=item.summary,
         image=item.image,
-        date_published=_moment(item.published),
-        date_modified=_moment(item.updated),
+        date_published=timestamp(item.published),
+        date_modified=timestamp(item.updated),
         authors=[_present(name=name.name, url=name.uri) for name in item.authors],
         tags=[label.label for label in item.categories],
         language=item.language,
@@ -58,7 +58,7 @@ def _item(item: Item, about: str) -> dict[str, object]:
             about=about,
             page=item.page,
             kind=item.kind,
-            first_seen=_moment(item.first_seen) if item.first_seen else None,
+            first_seen=timestamp(item.first_seen) if item.first_seen else None,
             facts=[{"name": name, "value": value} for name, value in item.facts],
             source=_present(
                 id=item.origin.id,
@@ -88,7 +88,3 @@ def _item(item: Item, about: str) -> dict[str, object]:
 def _present(**fields: object) -> dict[str, object]:
     """The fields that say something: JSON Feed leaves out what is unknown."""
     return {name: value for name, value in fields.items() if value not in (None, "", [])}
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")

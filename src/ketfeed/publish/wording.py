@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import datetime
 from html.entities import name2codepoint
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -196,6 +197,11 @@ def web_address(value: str) -> str | None:
     return urlunsplit(
         (parts.scheme.lower(), place, _quote(parts.path), _quote(parts.query, "?"), _quote(parts.fragment, "?"))
     )
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as Atom and JSON Feed write it (RFC 3339), to the second."""
+    return moment.isoformat(timespec="seconds")
 
 
 def canonical(address: str) -> str:

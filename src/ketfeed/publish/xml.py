@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
 
 import structlog
 from feedgen.entry import FeedEntry
@@ -20,7 +19,7 @@ from lxml import etree
 
 from ketfeed import __version__
 from ketfeed.publish.document import MEDIA_TYPES, REASON_RELATION, Document, Format, Item
-from ketfeed.publish.wording import escape, looks_like_html
+from ketfeed.publish.wording import escape, looks_like_html, timestamp
 
 ATOM = "http://www.w3.org/2005/Atom"
 DC = "http://purl.org/dc/elements/1.1/"
@@ -201,7 +200,7 @@ class _ItemExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
             etree.SubElement(entry, "enclosure", url=first.url, length=str(first.length), type=first.type)
             for other in others:  # RSS has one enclosure; readers take the last of several, or none
                 _enclosure(entry, f"{{{ATOM}}}link", other.url, other.type, other.length)
-        etree.SubElement(entry, f"{{{ATOM}}}updated").text = _moment(item.updated)
+        etree.SubElement(entry, f"{{{ATOM}}}updated").text = timestamp(item.updated)
         _more_links(entry, f"{{{ATOM}}}link", item)
         _thumbnail(entry, item)
         return entry
@@ -219,10 +218,6 @@ def _declare(text: Element) -> None:
     if looks_like_html(text.text or ""):
         text.set("type", "html")
         text.text = escape(text.text or "")
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _enclosure(parent: Element, tag: str, url: str, kind: str, length: int) -> None:
@@ -253,7 +248,7 @@ def _fill_source(source: Element, item: Item) -> None:
     etree.SubElement(source, "id").text = origin.identity
     etree.SubElement(source, "title").text = origin.title
     _declare(_only(source, "title"))
-    etree.SubElement(source, "updated").text = _moment(item.updated)
+    etree.SubElement(source, "updated").text = timestamp(item.updated)
     if origin.homepage:
         etree.SubElement(source, "link", href=origin.homepage, rel="alternate", type="text/html")
     if origin.feed:

@@ -10,7 +10,7 @@ skipHours and skipDays move the time on, and the operator's bounds have the last
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -240,8 +240,3 @@ def _http_date(value: str | None) -> datetime | None:
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-
-
-def spread_at_start(due: Sequence[datetime], now: datetime, seconds: float, throws: Sequence[float]) -> list[datetime]:
-    """Give overdue times a place between now and ``seconds`` later, by ``throws`` (0 <= throw < 1, one per time)."""
-    return [at if at > now else now + timedelta(seconds=seconds * throw) for at, throw in zip(due, throws, strict=True)]

@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ketfeed.ingest.sandbox import Sandbox
-from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
+from ketfeed.model import GOOD_OUTCOMES, Catalog, Entry, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import Client
 from ketfeed.run.poll import Poller
 from ketfeed.run.service import user_agent
 from ketfeed.settings import Settings
 from ketfeed.store.records import PollCounts, PollWrite
-
-GOOD = ("ok", "not_modified")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ class Look:
     @property
     def good(self) -> bool:
         """Whether the source answered with what it should."""
-        return self.poll.outcome in GOOD
+        return self.poll.outcome in GOOD_OUTCOMES
 
 
 class _Forgetful:
@@ -80,7 +78,7 @@ async def look_at(
         plain = [look for look in looks if look.good and look.source.url.lower().startswith("http://")]
         twins = [replace(look.source, url=f"https{look.source.url[4:]}") for look in plain]
         answers = await poller.poll([(twin, _unknown(twin)) for twin in twins])
-        secure = {poll.source_id for poll in answers if poll.outcome in GOOD}
+        secure = {poll.source_id for poll in answers if poll.outcome in GOOD_OUTCOMES}
         return [replace(look, https=look in plain and look.source.id in secure) for look in looks]
     finally:
         await poller.stop()

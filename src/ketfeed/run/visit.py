@@ -11,7 +11,17 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ketfeed.model import FeedInfo, FetchResult, NormalisedFeed, Outcome, Redirect, Source, SourceState, Validators
+from ketfeed.model import (
+    GOOD_OUTCOMES,
+    FeedInfo,
+    FetchResult,
+    NormalisedFeed,
+    Outcome,
+    Redirect,
+    Source,
+    SourceState,
+    Validators,
+)
 from ketfeed.run import cadence
 from ketfeed.run.health import health_of
 from ketfeed.settings import Settings
@@ -123,7 +133,7 @@ def remember(
         state = replace(
             before, url=source.url, validators=None, body_hash=None, moved_to=None, moved_days=0, gone=False
         )
-    good = seen.outcome in ("ok", "not_modified")
+    good = seen.outcome in GOOD_OUTCOMES
     gone = seen.outcome == "gone"
     failures = 0 if good else state.failures + 1
     learned: dict[str, object] = _learn(state, seen) if good else {}

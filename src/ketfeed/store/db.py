@@ -77,8 +77,6 @@ class Store:
         self._locks.append(held)
         return held
 
-    acquire_service_lock = lock
-
     def lock_holder(self, role: Role) -> str | None:
         """Who holds a role now, as a sentence; None when nobody does."""
         return lock.holder(self._database, role)

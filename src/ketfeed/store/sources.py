@@ -214,11 +214,6 @@ class Sources:
                 .values(gone=False, failures=0, next_poll_at=to_us(now), next_poll_reason="resumed")
             )
 
-    def save_state(self, state: SourceState) -> None:
-        """Write one state as it is. Raises StoreError when the source was never there."""
-        with self._database.write() as connection:
-            _write_state(connection, _number(connection, state.source_id), state)
-
     def rename(self, old: str, new: str, now: datetime) -> None:
         """Give a source another id; its entries, their ids, polls and state stay.
 
