@@ -202,6 +202,7 @@ def _json(body: bytes) -> list[str]:
         found += [] if all(isinstance(tag, str) and tag for tag in item.get("tags", [])) else ["tags"]
         for attachment in item.get("attachments", []):
             found += _uri(attachment["url"]) + _media_type(attachment["mime_type"])
+            found += [] if attachment.get("size_in_bytes", 1) > 0 else ["a size of 0 is no size"]
         found += _uri(item["image"]) if "image" in item else []
     return found
 

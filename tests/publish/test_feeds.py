@@ -14,7 +14,7 @@ from tests.publish.judge import ATOM, HISTORY, complaints_about
 from tests.publish.world import BASE, NOW, SOURCES, about, catalog, entry, open_store, poll, unlike
 
 from ketfeed.errors import StoreError
-from ketfeed.model import Edit, Source
+from ketfeed.model import Edit, Site, Source
 from ketfeed.publish.document import FORMATS
 from ketfeed.publish.feeds import Entries, NoSuchFeed, Publisher, Rendered
 from ketfeed.publish.push import Push
@@ -55,6 +55,14 @@ def test_every_feed_is_valid_even_an_empty_one(store: Store, key: str) -> None:
     publisher = Publisher(store, catalog(), BASE)
     for form in FORMATS:
         assert complaints_about(publisher.render(feed(key), form, NOW).body, form) == []
+
+
+def test_a_site_named_by_an_address_for_mail_is_no_author_with_one(store: Store) -> None:
+    named = replace(catalog(), site=Site(title="editors@example.org", base_url=BASE))
+    for form in FORMATS:
+        body = Publisher(store, named, BASE).render(feed("all"), form, NOW).body
+        assert (b"editors at example.org" in body) == (form != "rss")  # RSS names no site as author
+        assert complaints_about(body, form) == []
 
 
 def test_unchanged_entries_give_the_same_bytes_and_date_over_restarts(store: Store, tmp_path: Path) -> None:

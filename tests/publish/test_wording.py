@@ -74,6 +74,7 @@ def test_text_that_a_guessing_reader_takes_for_html_is_known(text: str) -> None:
         ("<p><mark><div>x</div></mark></p>", "<div>x</div>"),
         ("<img src='data:image/png;base64,x' width='100%'>", "<img>"),
         ("AT&T < 5", "AT&amp;T &lt; 5"),
+        ("<p><b title='x'><b><b><b><b>t</b></b></b></b></b></p>", "<p><b><b><b><b><b>t</b></b></b></b></b></p>"),
         ("<tr><td>x</td></tr>", "x"),
         ("<!-- comment --><p>a</p><p> </p>", "<p>a</p>"),
         ("<iframe src='https://a.example'>x</iframe><embed><form><input></form>", ""),

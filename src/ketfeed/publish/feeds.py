@@ -274,7 +274,7 @@ class Publisher:
             addresses=self._addresses(feed),
             updated=EPOCH,
             icon=web_address(site.icon or "") or f"{self.base_url}/static/icon.png",
-            site_title=plain(site.title) or "ketfeed",
+            site_title=plain(site.title).replace("@", " at ") or "ketfeed",  # an author: no e-mail address
             site_url=f"{self.base_url}/",
             about=f"{self.base_url}/about/",
             hubs=self._hubs() if feed.view == "live" else (),

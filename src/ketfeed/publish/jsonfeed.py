@@ -53,7 +53,9 @@ def _item(item: Item, about: str) -> dict[str, object]:
         authors=[_present(name=name.name, url=name.uri) for name in item.authors],
         tags=[label.label for label in item.categories],
         language=item.language,
-        attachments=[{"url": one.url, "mime_type": one.type, "size_in_bytes": one.length} for one in item.attachments],
+        attachments=[
+            _present(url=one.url, mime_type=one.type, size_in_bytes=one.length or None) for one in item.attachments
+        ],
         _ketfeed=_present(
             about=about,
             page=item.page,

@@ -102,6 +102,8 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "th": {"colspan", "rowspan"},
 }
 _ADDRESSES = frozenset({"href", "src", "cite"})
+_FORMATTING = frozenset({"b", "big", "code", "em", "i", "s", "small", "strike", "strong", "tt", "u"})
+"""No attributes: five nested ones of which the outer has one are an error for every HTML parser (HTML 13.2.4.3)."""
 _SIZES = frozenset({"width", "height", "start", "colspan", "rowspan"})
 _BLOCKS = re.compile(
     r"<(/?)(?:figure|figcaption|section|article|aside|header|footer|main|nav|hgroup|details|summary)(?=[\s>])",
@@ -128,6 +130,8 @@ def fragment(markup: str) -> str:
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
+    if tag in _FORMATTING:
+        return None
     if name in _ADDRESSES:
         if name == "href" and tag == "a" and _MAIL.fullmatch(value.strip()):
             return value.strip()
