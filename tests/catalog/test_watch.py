@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ketfeed.catalog.watch import ENDS_EARLY, SETTLED, CatalogWatch
+from ketfeed.catalog.watch import DOUBTED, SETTLED, CatalogWatch, is_being_written
 from ketfeed.errors import CatalogError
 
 SHIPPED = Path(__file__).parents[2] / "config"
@@ -130,14 +130,111 @@ def test_a_broken_file_keeps_the_last_good_catalog_and_says_why(
     assert watch.complaints == ()
 
 
-def test_the_first_lines_of_a_file_are_believed_after_a_while(small: Path) -> None:
+def until_taken_up(watch: CatalogWatch, clock: Clock, seconds: float) -> float | None:
+    """Seconds until the files are taken up; None when they are not within ``seconds``."""
+    begun = clock.now
+    for now in clock.ticks(seconds):
+        if watch.refresh(now) == "taken up":
+            return now - begun
+    return None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("feeds.yaml", SMALL[: SMALL.index("  - {id: b")]),  # the first lines of what it was
+        ("feeds.yaml", "".join(SMALL.splitlines(keepends=True)[::2])),
+        ("feeds.yaml", SMALL.replace("id: a", "id: z")),
+        ("topics.yaml", TOPICS[: TOPICS.index("  - {id: pain")]),
+    ],
+)
+def test_a_shorter_file_is_taken_up_within_two_seconds_too(small: Path, name: str, text: str) -> None:
     watch, clock = CatalogWatch(small), Clock()
-    (small / "feeds.yaml").write_text(SMALL[: SMALL.index("  - {id: b")])
-    assert set(after(watch, clock, 2.0)) == {"waiting"}
-    assert ids(watch) == ["a", "b"]
-    assert "first lines" in str(watch.complaints[0])
-    assert "taken up" in after(watch, clock, ENDS_EARLY)
-    assert ids(watch) == ["a"]
+    (small / name).write_text(text)
+    taken = until_taken_up(watch, clock, 2.0)
+    assert taken is not None
+    assert taken <= 2.0 - TICK  # a look before, and time to read it
+    assert len(watch.catalog.sources) + len(watch.catalog.rules.topics) < 4 or ids(watch) == ["z", "b"]
+    assert not watch.complaints
+
+
+LONG = """sources:
+  - id: a
+    feed: https://a.example.org/
+    topics: []
+    every: 2h
+  - id: b
+    feed: https://b.example.org/
+    topics: []
+    every: 2h
+  - id: c
+    feed: https://c.example.org/
+    topics: []
+    every: 2h
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LONG[: LONG.index("    every: 2h\n  - id: c")], "half of the file is missing"),
+        (LONG[: LONG.index("  - id: c")] + "    # the end of a remark", "half"),
+        (
+            "# a new remark\n" + LONG[: LONG.index("example.org/\n    topics: []\n    every: 2h\n  - id: c")],
+            "middle of a line",
+        ),
+        (
+            LONG.replace("  - id: a", "  - id: x")[: LONG.index("    topics: []\n    every: 2h\n  - id: b") - 1]
+            + "new",
+            "half",
+        ),
+    ],
+)
+def test_what_ends_within_a_source_or_a_line_is_not_believed_for_a_while(small: Path, text: str, said: str) -> None:
+    (small / "feeds.yaml").write_text(LONG)
+    watch, clock = CatalogWatch(small), Clock()
+    (small / "feeds.yaml").write_text(text)
+    assert "taken up" not in after(watch, clock, DOUBTED - 1)
+    assert ids(watch) == ["a", "b", "c"]
+    assert said in str(watch.complaints[0])
+    (small / "feeds.yaml").write_text(LONG)
+    assert until_taken_up(watch, clock, 2.0)
+    assert not watch.complaints
+
+
+def test_a_file_that_somebody_has_open_for_writing_loses_no_source(small: Path) -> None:
+    (small / "feeds.yaml").write_text(LONG)
+    watch, clock = CatalogWatch(small), Clock()
+    with (small / "feeds.yaml").open("w") as file:
+        if not is_being_written(small / "feeds.yaml"):
+            pytest.skip("this file system has no leases (fcntl(2), F_SETLEASE)")
+        file.write(LONG[: LONG.index("  - id: b")])
+        file.flush()
+        assert set(after(watch, clock, DOUBTED - 1)) == {"waiting"}
+        assert ids(watch) == ["a", "b", "c"]
+        assert "still writing" in str(watch.complaints[0])
+        file.write("  - {id: d, feed: https://d.example.org/, topics: []}\n")
+        file.flush()
+    assert until_taken_up(watch, clock, 2.0)
+    assert ids(watch) == ["a", "d"]
+    assert not watch.complaints
+
+
+def test_what_somebody_keeps_open_for_ever_is_taken_up_in_the_end(small: Path) -> None:
+    watch, clock = CatalogWatch(small), Clock()
+    with (small / "feeds.yaml").open("w") as file:
+        file.write(SMALL.replace("id: b", "id: z"))
+        file.flush()
+        assert "taken up" in after(watch, clock, DOUBTED + 1)
+    assert ids(watch) == ["a", "z"]
+
+
+def test_a_file_open_for_writing_that_loses_nothing_is_taken_up_at_once(small: Path) -> None:
+    watch, clock = CatalogWatch(small), Clock()
+    with (small / "feeds.yaml").open("a") as file:
+        file.write("  - {id: z, feed: https://z.example.org/, topics: []}\n")
+        file.flush()
+        assert until_taken_up(watch, clock, 2.0)
 
 
 def test_a_folder_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path) -> None:
