@@ -22,7 +22,6 @@ from typing import Self
 from urllib.parse import urljoin
 
 import certifi
-import httpx
 
 from ketfeed.errors import (
     AuthRequired,
@@ -135,15 +134,15 @@ class Client:
         self, url: str, *, body: bytes, content_type: str, headers: Headers = (), deadline: float | None = None
     ) -> FetchResult:
         """Send a body to a hub or webhook. A redirect is a result like any other; the reply's body is not read."""
+        from ketfeed.net.post import post  # loads httpx
+
         async with _Bounded(deadline or self._settings.deadline) as bound:
             sent = [("user-agent", self._user_agent), ("accept-encoding", ACCEPT_ENCODING)]
             sent += [("content-type", content_type), *_own_headers(headers, None)]
-            request = httpx.Request("POST", judge_url(url, self._allow).url, headers=_raw(sent), content=body)
-            response = await self._transport.handle_async_request(request)
-            await response.aclose()
+            response = await post(self._transport, self._allow, url, _raw(sent), body)
             return FetchResult(
                 url=url,
-                final_url=str(request.url),
+                final_url=str(response.request.url),
                 status=response.status_code,
                 headers=_text(response.headers.raw),
                 body=b"",
@@ -153,7 +152,6 @@ class Client:
 
     async def aclose(self) -> None:
         """Nothing is kept between calls; here so that callers need not know."""
-        await self._transport.aclose()
 
     async def _follow(
         self,
