@@ -15,8 +15,9 @@ from tests.store.making import HOUR, NOW, catalog, entry, save, source, titles, 
 
 from ketfeed.errors import StoreError
 from ketfeed.store.db import Store
-from ketfeed.store.engine import Database, from_us, to_us
+from ketfeed.store.engine import Database
 from ketfeed.store.schema import METADATA
+from ketfeed.store.times import from_us, to_us
 from ketfeed.store.upgrade import HEAD, MIGRATIONS
 
 

@@ -31,7 +31,7 @@ from ketfeed.model import (
     TopicMatch,
     Validators,
 )
-from ketfeed.store.engine import from_us, from_us_or_none, to_us, to_us_or_none
+from ketfeed.store.times import from_us, from_us_or_none, to_us, to_us_or_none
 
 Row = Mapping[Any, Any]
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 
 from ketfeed.errors import UsageError
 from ketfeed.model import ENTRY_KINDS, Edit, EditAction, EntryKind, Reason, Tagging, TopicMatch
-from ketfeed.store.engine import from_us
 from ketfeed.store.schema import EDIT
+from ketfeed.store.times import from_us
 
 ACTIONS: tuple[EditAction, ...] = get_args(EditAction)
 NEEDS_VALUE: dict[str, str] = {

@@ -15,11 +15,12 @@ from ketfeed.errors import UsageError
 from ketfeed.model import ENTRY_NAMESPACE, Edit
 from ketfeed.store.codec import clean, dump
 from ketfeed.store.decisions import check_edit, edit_from, edit_read, edit_text
-from ketfeed.store.engine import Database, to_us
+from ketfeed.store.engine import Database
 from ketfeed.store.finding import find_number
 from ketfeed.store.meta import next_version, publish_version, upsert
 from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import EDIT, ENTRY, SPLIT_STORY, STORY_LINK
+from ketfeed.store.times import to_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

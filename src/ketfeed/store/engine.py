@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc
@@ -21,26 +20,6 @@ from ketfeed.errors import StoreError
 
 BUSY_SECONDS = 15.0  # how long a writer waits for the writer of another process
 CACHE_KIB = 4 * 1024  # pages of the database kept in memory per connection; more was not faster, only larger
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def to_us(moment: datetime) -> int:
-    """An aware time as whole microseconds since 1970: 2024-01-02T03:04:05Z → 1704164645000000."""
-    return (moment - EPOCH) // MICROSECOND
-
-
-def to_us_or_none(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - EPOCH) // MICROSECOND
-
-
-def from_us(number: int) -> datetime:
-    """The inverse of ``to_us``."""
-    return EPOCH + timedelta(microseconds=number)
-
-
-def from_us_or_none(number: int | None) -> datetime | None:
-    return None if number is None else EPOCH + timedelta(microseconds=number)
 
 
 class Database:

@@ -12,13 +12,14 @@ from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.model import FeedQuery
 from ketfeed.store import fulltext, saving
 from ketfeed.store.archive import count_open, last_closed, page_entries
-from ketfeed.store.engine import Database, from_us
+from ketfeed.store.engine import Database
 from ketfeed.store.finding import find_number, find_story
 from ketfeed.store.linking import Candidates
 from ketfeed.store.reading import read_entries
 from ketfeed.store.records import FeedVersion, PollCounts, PollWrite, Standing, StoredEntry
 from ketfeed.store.schema import ENTRY, FEED_VERSION
 from ketfeed.store.selecting import plan, select_numbers, source_numbers, standings
+from ketfeed.store.times import from_us
 
 
 class Entries:

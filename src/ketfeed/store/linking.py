@@ -21,9 +21,9 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from ketfeed.model import Entry, Tagging
 from ketfeed.store.codec import dump, entry_from, tagging_from
-from ketfeed.store.engine import from_us
 from ketfeed.store.meta import insert_new, run_many, upsert
 from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
+from ketfeed.store.times import from_us
 from ketfeed.topics import stories
 from ketfeed.topics.stories import StoryCandidate, StoryKeys
 from ketfeed.topics.story_rules import report

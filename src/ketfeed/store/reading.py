@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, select
 from ketfeed.model import Edit, Source
 from ketfeed.store.codec import entry_from, source_from, tagging_from
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of, overrule
-from ketfeed.store.engine import from_us, from_us_or_none
 from ketfeed.store.listing import Member, primary, rank
 from ketfeed.store.placing import load_members
 from ketfeed.store.records import SourceFacts, StoredEntry, StoryMember
 from ketfeed.store.schema import ENTRY, MATCH, SOURCE, SPLIT_STORY, STORY_LINK
+from ketfeed.store.times import from_us, from_us_or_none
 
 CHUNK = 400
 

@@ -28,13 +28,13 @@ from ketfeed.store import fulltext
 from ketfeed.store.codec import match_columns, poll_columns, state_columns, state_from, tagging_text
 from ketfeed.store.comparing import Edited, New, SourceFacts, compare, load_sources
 from ketfeed.store.edits import adopt, any_waiting
-from ketfeed.store.engine import to_us
 from ketfeed.store.linking import NO_LINKS, Arrival, Candidates, Links, link, loners, move_entries, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
 from ketfeed.store.meta import next_version, publish_version, read_number, run_many, upsert
 from ketfeed.store.placing import INSERT_PLACE, Changed, place_columns, relist
 from ketfeed.store.records import PollCounts, PollWrite
 from ketfeed.store.schema import ENTRY, MATCH, POLL, STATE
+from ketfeed.store.times import to_us
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

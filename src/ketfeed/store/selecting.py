@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Row, Select, select
 
 from ketfeed.model import FeedQuery
 from ketfeed.store import fulltext
-from ketfeed.store.engine import to_us
 from ketfeed.store.listing import ALL, PINNED, UNTAGGED, kind_feed, source_feed, topic_feed
 from ketfeed.store.records import Standing
 from ketfeed.store.schema import ENTRY, LISTING, SOURCE
+from ketfeed.store.times import to_us
 
 STEP = 200  # places read at a time
 FARTHEST = 20_000

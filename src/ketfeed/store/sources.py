@@ -12,10 +12,11 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ketfeed.errors import StoreError, UsageError
 from ketfeed.model import Catalog, Poll, Source, SourceState
 from ketfeed.store.codec import poll_from, source_from, source_text, state_columns, state_from
-from ketfeed.store.engine import Database, from_us, to_us
+from ketfeed.store.engine import Database
 from ketfeed.store.meta import next_version, publish_version, upsert, write_meta
 from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import ENTRY, HOST_HOLD, LISTING, POLL, SOURCE, SOURCE_NAME, STATE
+from ketfeed.store.times import from_us, to_us
 
 DAY = timedelta(days=1)
 

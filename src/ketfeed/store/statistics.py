@@ -10,10 +10,11 @@ from itertools import combinations, pairwise
 
 from sqlalchemy import Connection, func, select
 
-from ketfeed.store.engine import Database, from_us, to_us
+from ketfeed.store.engine import Database
 from ketfeed.store.reading import read_entries
 from ketfeed.store.records import StoredEntry
 from ketfeed.store.schema import ENTRY, LISTING, MATCH, SOURCE
+from ketfeed.store.times import from_us, to_us
 
 DAY_US = 86_400_000_000
 HOUR_US = DAY_US // 24

@@ -22,13 +22,14 @@ from ketfeed.model import Entry, Source, Tagging
 from ketfeed.store.codec import entry_columns, entry_from, match_columns, source_from, tagging_from, tagging_text
 from ketfeed.store.comparing import Edited
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of, overrule
-from ketfeed.store.engine import Database, to_us
+from ketfeed.store.engine import Database
 from ketfeed.store.linking import Arrival, Candidates, link, loners, move_entries
 from ketfeed.store.meta import next_version, publish_version, read_meta, write_meta
 from ketfeed.store.placing import relist
 from ketfeed.store.records import Mark, TagChange, Tagged
 from ketfeed.store.saving import change_entries
 from ketfeed.store.schema import ENTRY, MATCH, SOURCE
+from ketfeed.store.times import to_us
 
 CHUNK = 400
 
