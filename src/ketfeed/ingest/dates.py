@@ -156,6 +156,45 @@ def read_date(text: str, order: Order | None = None) -> datetime | None:
 
 @lru_cache(maxsize=2048)
 def _read(text: str, order: Order | None) -> datetime | None:
+    return _usual(text) or _unusual(text, order)
+
+
+def _usual(text: str) -> datetime | None:
+    """RFC 822 with four digits of year and RFC 3339 as their grammars have it: what nearly every feed writes.
+
+    None for anything else and for anything that needs a second look; ``_unusual`` reads the same moment of all of it.
+    """
+    if found := _RFC_3339.fullmatch(text):
+        year, month, day, hour, minute, second, sign, hours, minutes = found.groups()
+        number = int(month)
+    elif found := _RFC_822.fullmatch(text):
+        day, month, year, hour, minute, second, sign, hours, minutes = found.groups()
+        number = MONTHS[month.lower()]
+    else:
+        return None
+    if not EARLIEST < int(year) < LATEST:
+        return None
+    try:
+        moment = datetime(int(year), number, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None
+    if sign:
+        if hours > "15" or minutes > "59":
+            return None
+        east = timedelta(hours=int(hours), minutes=int(minutes))
+        moment = moment - east if sign == "+" else moment + east
+    return moment
+
+
+_RFC_3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|([+\-])(\d\d):?(\d\d))", re.ASCII)
+_RFC_822 = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
+    r"(\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+\-])(\d\d)(\d\d))",
+    re.ASCII,
+)
+
+
+def _unusual(text: str, order: Order | None) -> datetime | None:
     text = re.sub(r"\s+", " ", text.replace("\u202f", " ").replace("\xa0", " ")).strip(" \"'.,;").lower()
     if not any(character.isdigit() for character in text):
         return None
@@ -305,10 +344,14 @@ def _offset(zone: str | None) -> timedelta | None:
 
 def knows_zone(text: str) -> bool:
     """False when a date ends in letters that look like a zone and are in no table: it was read as UTC."""
-    found = re.search(r"\d\s*([a-z]{2,5})$", text.strip().lower())
+    text = text.strip().lower()
+    if text.endswith(" gmt") or not "a" <= text[-1:] <= "z":
+        return True
+    found = _ZONE_NAME.search(text)
     return found is None or found[1] in ZONES or found[1] in {"am", "pm", "uhr"} or found[1] in MONTHS
 
 
+_ZONE_NAME = re.compile(r"\d\s*([a-z]{2,5})$")
 _AMBIGUOUS = re.compile(r"^\D{0,12}(\d{1,2})([/\-])(\d{1,2})\2(\d{4}|\d{2})\b")
 _MONTH_FIRST = ("en-us", "en-ph", "es-us", "fil")
 _LANGUAGE_ONLY = re.compile(r"[a-z]{2,3}")

@@ -14,7 +14,7 @@ import threading
 import nh3
 
 from ketfeed.ingest.limits import Limits
-from ketfeed.ingest.text import ANY_TAG, BLOCK, cut, excerpt, to_text, unescape, visible
+from ketfeed.ingest.text import ANY_TAG, BLOCK, cut, excerpt, one_line, to_text, unescape, visible
 from ketfeed.ingest.urls import absolute
 from ketfeed.model import Image, RawText
 
@@ -259,6 +259,7 @@ def _is_settled(markup: str, limits: Limits) -> bool:
         len(markup) <= limits.field
         and markup.count("<") <= limits.depth
         and markup.count("<a ") < 2
+        and '=""' not in markup
         and not _MAY_CHANGE.search(markup)
     )
 
@@ -275,7 +276,7 @@ def _escaped(text: str) -> str:
     return html.escape(text, quote=False).replace("\xa0", "&nbsp;").strip()
 
 
-_MAY_CHANGE = re.compile(r"<(?:table|pre|h[1-6]|d[dt]|li)[ >]|=\"\"")
+_MAY_CHANGE = re.compile(r"<(?:table|pre|h[1-6]|d[dt]|li)[ >]")
 
 
 def _pass(markup: str, base: str | None) -> str:
@@ -320,8 +321,12 @@ def _depth(markup: str) -> int:
     return deepest
 
 
+_VISIBLE = re.compile(r"(?:^|>)[ \n]*[^\s<>&]")
+
+
 def _says_something(markup: str) -> bool:
-    return "<img" in markup or bool(unescape(ANY_TAG.sub("", markup)).strip())
+    """True for a picture or a text; in the sanitiser's output a ``>`` always ends a tag."""
+    return _VISIBLE.search(markup) is not None or "<img" in markup or bool(unescape(ANY_TAG.sub("", markup)).strip())
 
 
 def _without_noscript(markup: str) -> str:
@@ -401,7 +406,7 @@ def to_title(raw: RawText | None, limits: Limits, notes: list[str]) -> str:
     if "&" in text and (once := _undo_entities(text)) != text:
         notes.append("title: escaped twice, undone once")
         text = once
-    text = " ".join(visible(text).split())
+    text = one_line(text)
     if text == raw.value:
         text = raw.value  # one object: what is the same crosses to the parent process once
     if len(text) > limits.title:

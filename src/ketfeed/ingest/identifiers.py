@@ -26,18 +26,19 @@ def stated(fields: Iterable[tuple[str, str]], addresses: Iterable[str | None]) -
             found.add(f"pmid:{value.strip()}")
     for address in addresses:
         if address:
-            _find(unquote(address[:500]), found)
+            _find(unquote(address[:500]) if "%" in address else address[:500], found)
     return tuple(sorted(found))
 
 
 def _find(value: str, found: set[str]) -> None:
     if "10." in value and (doi := _DOI.search(value)):
         found.add(f"doi:{_trim(doi[1])}")
-    if pmid := _PMID.search(value):
+    lower = value.lower()
+    if ("pm" in lower or "pubmed" in lower) and (pmid := _PMID.search(value)):
         found.add(f"pmid:{pmid[1]}")
-    if pmc := _PMC.search(value):
+    if "PMC" in value and (pmc := _PMC.search(value)):
         found.add(f"pmcid:{pmc[1]}")
-    if nct := _NCT.search(value):
+    if "nct" in lower and (nct := _NCT.search(value)):
         found.add(f"nct:{nct[1].upper()}")
 
 

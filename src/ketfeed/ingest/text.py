@@ -38,13 +38,21 @@ def to_text(markup: str) -> str:
     if "<" in markup:
         if "</t" in markup:
             markup = _CELL.sub(" ", markup)
-        markup = ANY_TAG.sub("", BLOCK.sub("\n", markup))
+        markup = BLOCK.sub("\n", markup)
+        if "<" in markup:
+            markup = ANY_TAG.sub("", markup)
     if "&" in markup:
         markup = unescape(markup)
-    markup = visible(markup)
     if "\n" not in markup:
-        return " ".join(markup.split())
-    return "\n".join(line for line in (" ".join(line.split()) for line in markup.split("\n")) if line)
+        return one_line(markup)
+    return "\n".join(filter(None, map(one_line, markup.split("\n"))))
+
+
+def one_line(text: str) -> str:
+    """Visible text with white space single. Of all white space only the plain space is printable to Python."""
+    if text.isprintable():
+        return " ".join(text.split()) if "  " in text else text.strip(" ")
+    return " ".join(_INVISIBLE.sub("", text).split())
 
 
 _SENTENCE = re.compile(r"[.!?…。！？][\"'”’»)\]]{0,2}(?=\s|$)|[。！？]")
@@ -57,14 +65,15 @@ def excerpt(text: str, limit: int = 300) -> str:
     if len(text) <= limit:
         return text
     head = text[: limit + 1]
-    ends = [found.end() for found in _SENTENCE.finditer(head) if found.end() <= limit]
-    ends = [end for end in ends if not _ABBREVIATION.search(head[:end])]
-    if ends and ends[-1] >= limit // 3:
-        return head[: ends[-1]]
+    ends = [found.end() for found in _SENTENCE.finditer(head, max(limit // 3 - 3, 0))]  # a mark and two that close it
+    for end in reversed(ends):
+        if limit // 3 <= end <= limit and not _ABBREVIATION.search(head, max(end - _LONGEST, 0), end):
+            return head[:end]
     return cut(text, limit)
 
 
 _ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|St|vs|e\.g|i\.e|et al|Fig|No|approx|[A-Z])\.$")
+_LONGEST = 10  # characters of an abbreviation and what stands before it; ``^`` still means the text's beginning
 
 
 def cut(text: str, limit: int) -> str:

@@ -115,13 +115,32 @@ def join(base: str, address: str) -> str:
         return address
 
 
-@lru_cache(maxsize=4096)
 def absolute(address: str, base: str | None = None, limit: int = 4_096) -> str | None:
     """The address as absolute http or https, safe to put into an attribute; None when it is not one.
 
     ``base`` is what a relative address starts from. White space and quotes are escaped, the host is lower case and
     in its ASCII form, default ports are dropped; the rest stays as written.
     """
+    if _is_simple(address, limit):
+        return address
+    if base and _ROOTED.fullmatch(address) and (origin := _origin(base)) and len(origin) + len(address) <= limit:
+        return origin + address
+    return _absolute(address, base, limit)
+
+
+def _is_simple(address: str, limit: int) -> bool:
+    return len(address) <= limit and _SIMPLE.fullmatch(address) is not None and "xn--" not in address
+
+
+@lru_cache(maxsize=512)
+def _origin(base: str) -> str | None:
+    """Scheme and host of a base that needs no correction, else None."""
+    found = _SIMPLE_ORIGIN.match(base)
+    return found[0] if found and "xn--" not in base else None
+
+
+@lru_cache(maxsize=4096)
+def _absolute(address: str, base: str | None, limit: int) -> str | None:
     address = address.strip(_STRIP).translate(_BREAKS)
     if not address or len(address) > limit:
         return None
@@ -150,14 +169,18 @@ def _looks_like_host(address: str) -> bool:
     return re.match(r"[a-z0-9\-]+(\.[a-z0-9\-]+)+:\d{1,5}(/|$)", address, re.IGNORECASE) is not None
 
 
+_SIMPLE_ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?)+(?=/)")
 _SIMPLE = re.compile(
-    r"https?://[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?)+(?:/[A-Za-z0-9_\-.~/%+,;:=@&!*'()$]*(?:\?[A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]*)?)"
+    _SIMPLE_ORIGIN.pattern + r"/[A-Za-z0-9_\-.~/%+,;:=@&!*'()$]*(?:\?[A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]*)?"
 )
 """What needs no correction: most links are so, and taking them apart costs more than all else."""
 
+_ROOTED = re.compile(r"(?:/(?!\.)[A-Za-z0-9_\-.~]+)+/?(?:\?[A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]+)?")
+"""A relative address that only needs its host."""
+
 
 def _checked(address: str, limit: int) -> str | None:
-    if _SIMPLE.fullmatch(address) and len(address) <= limit and "xn--" not in address:
+    if _is_simple(address, limit):
         return address
     try:
         parts = urlsplit(address)
@@ -242,35 +265,47 @@ _VIEW_QUERY = frozenset({"print", "share", "mobile", "m", "nocache"})
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
 def canonical(url: str) -> str:
     """A key that is equal for addresses of the same page: ``host/path?query``, not an address to visit.
 
     Folded are scheme, ``www.``/``m.``/``amp.``, default file, trailing slash, ``/amp``, tracking, order of
     parameters, letter case of escapes and the fragment (unless it is a route, ``#!``).
     """
-    parts = urlsplit(without_tracking(url))
-    host = parts.netloc.lower().removesuffix(":80").removesuffix(":443").rstrip(".")
+    url = without_tracking(url)
+    if found := _PAGE.fullmatch(url):
+        host, path, query, fragment = found[1], found[2], found[3], ""
+    else:
+        parts = urlsplit(url)
+        host = parts.netloc.lower().removesuffix(":80").removesuffix(":443").rstrip(".")
+        path, query, fragment = _plain_path(parts.path), parts.query, parts.fragment
     for prefix in ("www.", "amp.", "m.", "mobile."):
         if host.startswith(prefix) and host.count(".") > 1:
             host = host[len(prefix) :]
-    path = parts.path
-    if _PLAIN_PATH.fullmatch(path) is None:
-        path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
-        path = posixpath.normpath(path) if path.strip("/") else ""
-        path = f"/{path.lstrip('/')}"
     path = path.rstrip("/")
     if "/index." in path or "/default." in path.lower():
         path = _INDEX.sub("", path).rstrip("/")
     if "amp" in path:
         path = _without_amp(path)
-    pairs = sorted(pair for pair in parts.query.split("&") if pair and _is_content(pair)) if parts.query else []
+    pairs = sorted(pair for pair in query.split("&") if pair and _is_content(pair)) if query else []
     query = f"?{'&'.join(pairs)}" if pairs else ""
-    route = f"#{parts.fragment}" if parts.fragment.startswith("!") else ""
+    route = f"#{fragment}" if fragment.startswith("!") else ""
     return f"{host}{path}{query}{route}"
 
 
 _PLAIN_PATH = re.compile(r"(?:/(?!\.)[A-Za-z0-9_\-.~]+)*/?")
+_PAGE = re.compile(
+    rf"https?://((?:[a-z0-9\-]+\.)+[a-z0-9\-]+)({_PLAIN_PATH.pattern})(?:\?([A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]*))?"
+)
+"""Host, path and query of an address that needs no folding of escapes and dots."""
+
+
+def _plain_path(path: str) -> str:
+    """The path with its escapes and dots written one way."""
+    if _PLAIN_PATH.fullmatch(path):
+        return path
+    path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
+    path = posixpath.normpath(path) if path.strip("/") else ""
+    return f"/{path.lstrip('/')}"
 
 
 def _without_amp(path: str) -> str:
