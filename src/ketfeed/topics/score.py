@@ -62,7 +62,7 @@ def _place_factor(rules: CompiledRules, text: Text, start: int) -> float:
         factor = weights["summary"]
         return factor if start <= LEAD else factor * (0.5 if start <= 3 * LEAD else 0.25)
     if name == "content":
-        share = min(1.0, math.sqrt(4000 / max(1, len(text.folded.text))))
+        share = min(1.0, math.sqrt(4000 / max(1, text.length)))
         return weights["content"] * share * (1.0 if start <= LEAD else 0.75)
     return weights[name]
 
@@ -106,8 +106,8 @@ def _follows(one: Occurrence, asides: list[Place]) -> bool:
 
 def _reason(one: Occurrence, texts: list[Text]) -> Reason:
     text = texts[one.text]
-    start, end = text.folded.span(one.start, one.end)
-    return Reason(one.term.text, text.field, start, text.folded.original[start:end], round(one.weight, 3))
+    start, end = text.span(one.start, one.end)
+    return Reason(one.term.text, text.field, start, text.original[start:end], round(one.weight, 3))
 
 
 def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKind) -> Mapping[str, TopicMatch]:
@@ -157,10 +157,8 @@ def _gathered(least: int, lists: list[list[Occurrence]], texts: list[Text], rule
         if len({one.term.rule for one in members}) < least:
             continue
         text = texts[members[0].text]
-        start, _ = text.folded.span(members[0].start, members[0].end)
-        _, end = text.folded.span(members[-1].start, members[-1].end)
+        start, _ = text.span(members[0].start, members[0].end)
+        _, end = text.span(members[-1].start, members[-1].end)
         weight = _place_factor(rules, text, members[0].start)
-        return Reason(
-            "several conditions together", text.field, start, text.folded.original[start:end], round(weight, 3)
-        )
+        return Reason("several conditions together", text.field, start, text.original[start:end], round(weight, 3))
     return None
