@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketfeed.topics.terms import FoldedText, Lexicon, fold, variants
+from ketfeed.topics.terms import FoldedText, Lexicon, Pieces, fold, variants
 
 TEXTS = st.text(alphabet=st.one_of(st.sampled_from("abc -.,'’é\n\u00a0ßﬁ\u0301x9Ł"), st.characters()), max_size=40)
 
@@ -77,3 +77,31 @@ def test_a_phrase_without_letters_has_no_pattern() -> None:
     """Nothing to look for is not something that stands everywhere."""
     assert variants("—*") == ()
     assert not Lexicon(["—"]).find(FoldedText("a — b").text)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_texts_folded_together_are_each_as_if_alone(texts: list[str]) -> None:
+    """One pass over all texts of an entry finds the words and places of each, whatever characters they hold."""
+    together = FoldedText(*texts)
+    starts = together.starts()
+    ends = [at - 1 for at, _ in starts[1:]] + [len(together.text)]
+    assert len(starts) == len(texts)
+    for text, (at, begin), end in zip(texts, starts, ends, strict=True):
+        alone = FoldedText(text)
+        assert together.text[at:end] == alone.text
+        for word in re.finditer(r"(?<= )\S+(?= )", alone.text):
+            start, stop = alone.span(word.start() - 1, word.end() + 1)
+            assert together.span(at + word.start() - 1, at + word.end() + 1) == (begin + start, begin + stop)
+
+
+def test_no_phrase_spans_two_texts() -> None:
+    """The last word of a title and the first of a summary are no phrase, even with the separator written in them."""
+    lexicon = Lexicon(["chronic pain"])
+    assert not lexicon.find(FoldedText("It is chronic", "Pain clinics open").text)
+    assert lexicon.find(FoldedText("a\x01b", "chronic\x01pain").text)
+
+
+def test_pieces_are_found_inside_words() -> None:
+    """Whatever stands in the text is found, overlapping pieces included, and nothing else."""
+    pieces = Pieces(["nct", "n=", "rat", "ration", "pig"])
+    assert pieces.found("function at n=30, rations") == {"nct", "n=", "rat", "ration"}

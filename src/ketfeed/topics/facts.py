@@ -6,7 +6,7 @@ Each is one regular expression over title and summary; the first place wins; wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d{1,6})"
 
@@ -51,19 +51,31 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 _FACTS = tuple((name, hints, re.compile(pattern, re.IGNORECASE)) for name, hints, pattern in _PATTERNS)
 
 
-def facts(texts: Iterable[str], *, about_drug: bool, about_research: bool) -> tuple[tuple[str, str], ...]:
-    """(name, the source's words) pairs. Form is read only beside the drug; figures of a study only in research."""
+HINTS = tuple(hint for _, hints, _ in _PATTERNS for hint in hints)
+"""Pieces of words without which there is no fact."""
+
+
+def facts(
+    texts: Iterable[str], pieces: Collection[str] = HINTS, *, about_drug: bool, about_research: bool
+) -> tuple[tuple[str, str], ...]:
+    """(name, the source's words) pairs. Form is read only beside the drug; figures of a study only in research.
+
+    ``pieces``: the HINTS that may stand in the texts in lower case.
+    """
     if not (about_drug or about_research):
         return ()
     found: list[tuple[str, str]] = []
-    pieces = [(text, text.lower()) for text in texts if text]
+    both: list[tuple[str, str]] = []  # as written, in lower case
     for name, hints, pattern in _FACTS:
         if name == "drug form":
             if not about_drug:
                 continue
         elif not about_research and name != "dose":
             continue
-        for text, lowered in pieces:
+        if not any(map(pieces.__contains__, hints)):
+            continue
+        both = both or [(text, text.lower()) for text in texts]
+        for text, lowered in both:
             match = pattern.search(text) if any(map(lowered.__contains__, hints)) else None
             if match:
                 found.append((name, match.group(0)))

@@ -9,7 +9,7 @@ EudraCT 2019-002991-42, EU CT 2023-503421-27-00 → euct:2019-002991-42, euct:20
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import unquote
 
 from ketfeed.model import Entry
@@ -74,12 +74,30 @@ def _in_text(text: str) -> Iterable[str]:
         yield from (f"nct:NCT{match.group(1)}" for match in _NCT.finditer(text))
     if "isrctn" in lowered:
         yield from (f"isrctn:ISRCTN{match.group(1)}" for match in _ISRCTN.finditer(text))
-    if "eudract" in lowered or "clinicaltrials" in lowered or ("ct" in lowered and _EUCT_WORD.search(lowered)):
+    if "eudract" in lowered or "clinicaltrials" in lowered or _names_euct(lowered):
         yield from (f"euct:{match.group(1)}" for match in _EUCT.finditer(text))
 
 
-def identify(entry: Entry, texts: Iterable[str]) -> tuple[str, ...]:
-    """Every identifier of an entry, sorted, each once: from its fields, its addresses and ``texts`` (plain text)."""
+def _names_euct(lowered: str) -> bool:
+    return ("euct" in lowered or "eu ct" in lowered or "ctis" in lowered) and bool(_EUCT_WORD.search(lowered))
+
+
+SIGNS = (
+    "10.", "pubmed", "pmid", "/med/", *(sign for sign, _, _ in _IN_ADDRESSES), "pmc", "nct", "isrctn", "eudract",
+    "clinicaltrials", "euct", "eu ct", "ctis",
+)  # fmt: skip
+"""Pieces of which at least one stands, in lower case, wherever an identifier does."""
+
+_SIGNS = frozenset(SIGNS)
+
+
+def identify(entry: Entry, texts: Iterable[str], pieces: Collection[str] | None = None) -> tuple[str, ...]:
+    """Every identifier of an entry, sorted, each once: from its fields, its addresses and ``texts`` (plain text).
+
+    ``pieces``: which SIGNS stand in all that in lower case, if that is known; without any nothing is read.
+    """
+    if pieces is not None and _SIGNS.isdisjoint(pieces):
+        return tuple(sorted(set(entry.identifiers))) if entry.identifiers else ()
     found = set(_in_text("\n".join((entry.link or "", entry.raw_id, *texts))))  # no identifier spans two lines
     found.update(entry.identifiers)
     return tuple(sorted(found))

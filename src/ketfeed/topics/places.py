@@ -8,7 +8,7 @@ languages only in entries known to be in one of them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import regex
@@ -38,11 +38,30 @@ REGEX_SECONDS = 0.05
 
 @dataclass(slots=True)
 class Text:
-    """One text of an entry and the field it belongs to."""
+    """One text of an entry, the field it belongs to, and where it lies in the folded text of the entry."""
 
     field: Field
-    folded: FoldedText
+    original: str
+    folded: FoldedText  # shared with the entry's other texts
+    at: int  # where it begins in ``folded.text``
+    begin: int  # and in ``folded.original``
+    length: int  # folded characters
     leads: bool = False  # a content without a summary: its first paragraph counts as one
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Original start and end of the words between two folded places of this text."""
+        first, last = self.folded.span(self.at + start, self.at + end)
+        return first - self.begin, last - self.begin
+
+
+def lay_out(written: Mapping[Field, str], folded: FoldedText) -> list[Text]:
+    """The texts of an entry as they lie in their common folded text."""
+    starts = folded.starts()
+    ends = [at - 1 for at, _ in starts[1:]] + [len(folded.text)]
+    return [
+        Text(field, original, folded, at, begin, end - at, field == "content" and "summary" not in written)
+        for (field, original), (at, begin), end in zip(written.items(), starts, ends, strict=False)
+    ]
 
 
 @dataclass(slots=True, eq=False)
@@ -187,10 +206,9 @@ def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
     for number, text in enumerate(texts):
         if text.field in ("link", "source") if term.fields is None else text.field not in term.fields:
             continue
-        original = text.folded.original
-        for start, end in _matches(term.pattern, original):
-            first = len(FoldedText(original[:start]).text) - 1
-            last = len(FoldedText(original[:end]).text)
+        for start, end in _matches(term.pattern, text.original):
+            first = max(len(FoldedText(text.original[:start]).text) - 1, 1)
+            last = len(FoldedText(text.original[:end]).text)
             places.append((number, first, max(last, first + 2)))
     return places
 

@@ -79,14 +79,14 @@ class CompiledRule:
 class CompiledRules:
     """Everything the tagger needs, built once per process."""
 
-    lexicon: Lexicon  # for the texts a reader sees
+    lexicon: Lexicon  # every phrase, numbered
     rules: tuple[CompiledRule, ...]  # topics in file order, relevance last
-    terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number
+    terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number: what the texts a reader sees may fulfil
     sets: tuple[frozenset[int], ...]  # sets of phrases that terms name as contexts, each once
-    labels: Lexicon  # for the address and the source's name: only terms that name these fields
-    label_terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number in ``labels``
+    label_terms: tuple[tuple[CompiledTerm, ...], ...]  # of these, what the address and the source's name may fulfil
     kind_reasons: dict[str, tuple[tuple[int, Reason], ...]]  # kind → (rule, reason) of terms that name it
     alone: frozenset[int]  # rules that an expression alone can match
+    unprompted: bool  # one of these requires no phrase
     asides: frozenset[int]
     boilerplate: frozenset[int]
     weights: dict[Field, float] = field(default_factory=dict)
@@ -147,7 +147,7 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
     topics = (*rules.topics, rules.relevance)
     default = rules.threshold or THRESHOLD
     terms: list[list[CompiledTerm]] = [[] for _ in lexicon.phrases]
-    labelled: dict[str, list[CompiledTerm]] = {}
+    labelled: list[list[CompiledTerm]] = [[] for _ in lexicon.phrases]
     expressions: list[list[CompiledTerm]] = [[] for _ in topics]
     kind_terms: list[CompiledTerm] = []
     for index, rule in enumerate(topics):
@@ -160,10 +160,9 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
             if "kind" in named:
                 kind_terms.append(made)
             if named & LABEL_FIELDS:
-                labelled.setdefault(term.text, []).append(made)
+                labelled[lexicon.numbers[term.text]].append(made)
             if not named or named - LABEL_FIELDS - {"kind"}:
                 terms[lexicon.numbers[term.text]].append(made)
-    labels = Lexicon(labelled)
     weights: dict[Field, float] = {**FIELD_WEIGHTS, **rules.weights}  # type: ignore[dict-item]  # the loader checked
     compiled = tuple(
         _compile_rule(rule, default, lexicon, sets, made) for rule, made in zip(topics, expressions, strict=True)
@@ -172,9 +171,9 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
         lexicon=lexicon,
         rules=compiled,
         alone=frozenset(number for number, rule in enumerate(compiled) if rule.alone),
+        unprompted=any(rule.alone and not rule.requires for rule in compiled),
         terms=tuple(tuple(found) for found in terms),
-        labels=labels,
-        label_terms=tuple(tuple(labelled[phrase]) for phrase in labels.phrases),
+        label_terms=tuple(tuple(found) for found in labelled),
         kind_reasons=_kind_reasons(kind_terms, weights),
         asides=frozenset(lexicon.numbers[phrase] for phrase in rules.asides),
         boilerplate=frozenset(lexicon.numbers[phrase] for phrase in rules.boilerplate),
