@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ketfeed.catalog.load import Loaded, Surroundings, load_catalog
+from ketfeed.catalog.checks import Surroundings
+from ketfeed.catalog.load import Loaded, load_catalog
 
 SHIPPED = Path(__file__).parents[2] / "config"
 TOPICS = "topics:\n  - {id: ptsd, title: PTSD, terms: [ptsd]}\n  - {id: pain, terms: [pain]}\n"
@@ -175,3 +176,39 @@ def test_warnings_know_what_the_operator_allowed_and_set(tmp_path: Path) -> None
     assert any("LAB_TOKEN" in problem for problem in warned)
     allowed = Surroundings((ip_network("127.0.0.0/8"),), frozenset({"LAB_TOKEN"}))
     assert load_catalog(tmp_path, allowed).complaints == ()
+
+
+def test_an_interval_that_polling_does_not_keep_is_a_warning_at_its_line(tmp_path: Path) -> None:
+    feeds = (
+        "defaults: {every: 5s}\nsources:\n"
+        "  - {id: a, feed: https://a.org/f, topics: [], every: 59s}\n"
+        "  - {id: b, feed: https://b.org/f, topics: [], every: 60s}\n"
+        "  - {id: c, feed: https://c.org/f, topics: [], every: 7d}\n"
+        "  - {id: d, feed: https://d.org/f, topics: [], every: 8d}\n"
+    )
+    loaded = load(tmp_path, feeds)
+    assert loaded.catalog is not None
+    assert [(one.severity, one.line, one.key, one.advice) for one in loaded.complaints] == [
+        ("warning", 1, "defaults.every", "write every: 1m"),
+        ("warning", 3, "sources[0].every", "write every: 1m"),
+        ("warning", 6, "sources[3].every", "write every: 7d"),
+    ]
+    patient = Surroundings(shortest=5, longest=30 * 86_400)
+    assert load_catalog(tmp_path, patient).complaints == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "advice"),
+    [
+        ("feeds.yaml", "sources:\n  - https://a.org/feed\n", "write - {id: a-org-feed, feed: https://a.org/feed}"),
+        ("feeds.yaml", "sources:\n  - {id: a, feed: https://a.org/, topics: ptsd}\n", "write topics: [ptsd]"),
+        ("topics.yaml", "topics:\n  - ptsd\n", "write - {id: ptsd, terms: [ptsd]}"),
+    ],
+)
+def test_a_bare_word_where_more_is_wanted_is_shown_with_what_goes_round_it(
+    tmp_path: Path, name: str, text: str, advice: str
+) -> None:
+    texts = {"feeds.yaml": "sources:\n  - {id: a, feed: https://a.org/, topics: []}\n", "topics.yaml": "topics: []\n"}
+    loaded = load(tmp_path, *(texts | {name: text}).values())
+    assert loaded.catalog is None
+    assert advice in [one.advice for one in loaded.errors]

@@ -4,6 +4,7 @@ schema.py   the shape of both files (pydantic), also their JSON Schema
 marks.py    YAML text → plain data with the line and column of every key and value, YAML traps found on the way
 load.py     folder → Catalog, or every complaint at once as file:line:column: key: problem: what to write
 rules.py    groups expanded into terms: topics.yaml → RuleSet
+checks.py   what one value cannot say by itself: two places compared, both files, what the operator set
 wording.py  what pydantic found wrong, in an editor's words
 address.py  which addresses are the same, which can never be polled
 edit.py     changes to feeds.yaml that touch only the lines they must; spans.py where its pieces are

@@ -10,20 +10,20 @@ no Catalog, so that the caller keeps the last good one. An empty file never mean
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path as FilePath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ketfeed.catalog.address import address_key, find_fault, is_within
-from ketfeed.catalog.marks import Marked, Path, read_marked
+from ketfeed.catalog.checks import UNKNOWN, Surroundings, check_feeds, check_unique, items
+from ketfeed.catalog.marks import Marked, read_marked
 from ketfeed.catalog.rules import build_rules, check_groups
 from ketfeed.catalog.schema import (
+    FEEDS,
     RESERVED_SLUGS,
+    TOPICS,
     DefaultsSpec,
     FeedsFile,
     NamedFeedSpec,
@@ -33,7 +33,6 @@ from ketfeed.catalog.schema import (
 )
 from ketfeed.catalog.wording import explain
 from ketfeed.model import (
-    ENTRY_KINDS,
     Auth,
     Catalog,
     Complaint,
@@ -45,9 +44,6 @@ from ketfeed.model import (
     SitemapRule,
     Source,
 )
-
-FEEDS, TOPICS = "feeds.yaml", "topics.yaml"
-PLACES = ("feed", "page", "sitemap")  # a source names exactly one
 
 F = TypeVar("F", bound=BaseModel)
 
@@ -65,15 +61,7 @@ class Loaded:
         return tuple(complaint for complaint in self.complaints if complaint.severity == "error")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the operator set and a file may rely on; warnings depend on it, errors never do."""
-
-    allow_networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    variables: frozenset[str] | None = None  # names of the environment; None: not looked at
-
-
-def load_catalog(folder: FilePath, around: Surroundings = Surroundings()) -> Loaded:
+def load_catalog(folder: FilePath, around: Surroundings = UNKNOWN) -> Loaded:
     """Read both files of a folder."""
     return load_marked(_read(folder / FEEDS), _read(folder / TOPICS), folder, around)
 
@@ -82,7 +70,7 @@ def load_marked(
     feeds: Marked | None,
     topics: Marked | None,
     folder: FilePath = FilePath(),
-    around: Surroundings = Surroundings(),
+    around: Surroundings = UNKNOWN,
 ) -> Loaded:
     """Two files already read (None: not there in ``folder``) → Catalog. The files' names stand in the complaints."""
     rules = _rules(topics, _given_topics(feeds))
@@ -94,7 +82,7 @@ def load_marked(
             str(folder / FEEDS), 1, 1, "", "there is no such file", "write one: docs/editors.md shows three lines"
         )
         return Loaded(None, (missing, *_sorted(topics)))
-    spec = _validate(feeds, FeedsFile, _check_feeds(topic_ids, around))
+    spec = _validate(feeds, FeedsFile, check_feeds(topic_ids, around))
     complaints = (*_sorted(feeds), *_sorted(topics))
     if topics is None:
         complaints += (
@@ -152,14 +140,6 @@ def _validate(marked: Marked, model: type[F], more: Callable[[Marked], None]) ->
     return spec
 
 
-def _items(marked: Marked, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The mappings of a top-level list, with their position; whatever else stands there was complained about."""
-    listed = marked.data.get(key) if isinstance(marked.data, dict) else None
-    for index, item in enumerate(listed if isinstance(listed, list) else []):
-        if isinstance(item, dict):
-            yield index, item
-
-
 def _rules(marked: Marked | None, given: frozenset[str]) -> RuleSet | None:
     """The rule set of topics.yaml; an empty one when the file is missing or empty; None with errors.
 
@@ -173,8 +153,8 @@ def _rules(marked: Marked | None, given: frozenset[str]) -> RuleSet | None:
 
     def more(marked: Marked) -> None:
         check_groups(marked)
-        _check_unique(marked, "topics", "id", "topic")
-        for index, item in _items(marked, "topics"):
+        check_unique(marked, "topics", "id", "topic")
+        for index, item in items(marked, "topics"):
             if isinstance(item.get("id"), str) and item["id"] in RESERVED_SLUGS:
                 marked.complain(("topics", index, "id"), f"{item['id']} is an address of its own", "choose another id")
             if not item.get("terms") and str(item.get("id")) not in given:
@@ -190,117 +170,12 @@ def _rules(marked: Marked | None, given: frozenset[str]) -> RuleSet | None:
 def _given_topics(feeds: Marked | None) -> frozenset[str]:
     if feeds is None or feeds.broken:
         return frozenset()
-    listed = [item.get("topics") for _, item in _items(feeds, "sources")]
+    listed = [item.get("topics") for _, item in items(feeds, "sources")]
     return frozenset(str(topic) for topics in listed if isinstance(topics, list) for topic in topics)
 
 
 def _topic_ids(marked: Marked) -> frozenset[str]:
-    return frozenset(str(item["id"]) for _, item in _items(marked, "topics") if isinstance(item.get("id"), str))
-
-
-def _check_unique(marked: Marked, key: str, field: str, noun: str) -> None:
-    seen: dict[object, int] = {}
-    for index, item in _items(marked, key):
-        value = item.get(field)
-        if not isinstance(value, str):
-            continue
-        path: Path = (key, index, field)
-        if value in seen:
-            marked.complain(path, f"{noun} {value} stands in line {seen[value]} already", f"choose another {field}")
-        seen.setdefault(value, marked.place(path).line)
-
-
-def _check_feeds(topic_ids: frozenset[str] | None, around: Surroundings) -> Callable[[Marked], None]:
-    """What needs two places of feeds.yaml, or both files; ``topic_ids`` None: topics.yaml says nothing."""
-
-    def check(marked: Marked) -> None:
-        _check_unique(marked, "sources", "id", "source")
-        _check_unique(marked, "feeds", "slug", "feed")
-        if marked.data.get("sources") == []:
-            marked.complain(("sources",), "no sources", "an empty list is never taken as 'no sources': add one")
-        _check_site(marked)
-        keys: dict[str, int] = {}
-        for index, item in _items(marked, "sources"):
-            if "topics" not in item:
-                advice = "write topics: [] when the rules decide alone"
-                marked.complain(("sources", index), "no topics", advice, warning=True)
-            _check_source(marked, ("sources", index), item, keys, around)
-            _check_topics(marked, ("sources", index, "topics"), item.get("topics"), topic_ids)
-        sources = frozenset(str(item.get("id")) for _, item in _items(marked, "sources"))
-        for index, item in _items(marked, "feeds"):
-            _check_feed(marked, ("feeds", index), item, topic_ids or frozenset(), sources)
-            _check_topics(marked, ("feeds", index, "topics"), item.get("topics"), topic_ids)
-
-    return check
-
-
-def _check_site(marked: Marked) -> None:
-    site = marked.data.get("site")
-    base = site.get("base_url") if isinstance(site, dict) else None
-    if isinstance(base, str) and ("?" in base or "#" in base):
-        marked.complain(("site", "base_url"), "a public address ends before ? and #", f"write {base.split('?')[0]}")
-
-
-def _check_source(marked: Marked, path: Path, item: dict[str, Any], keys: dict[str, int], around: Surroundings) -> None:
-    given = [place for place in PLACES if place in item]
-    if not given:
-        marked.complain(path, "no feed, page or sitemap", "add feed: https://…")
-        return
-    for place in given[1:]:
-        problem = f"{given[0]} and {place} cannot both be given"
-        marked.complain((*path, place), problem, "keep the one that is polled", at_key=True)
-    for place in given:
-        value = item[place]
-        here: Path = (*path, place, "url") if isinstance(value, dict) else (*path, place)
-        url = value.get("url") if isinstance(value, dict) else value
-        if isinstance(url, str):
-            _check_address(marked, here, url, keys, around)
-    auth = item.get("auth")
-    if isinstance(auth, dict) and len(set(auth) & {"basic_env", "bearer_env"}) != 1:
-        marked.complain((*path, "auth"), "needs exactly one of basic_env and bearer_env", "write {basic_env: NAME}")
-    elif isinstance(auth, dict) and around.variables is not None:
-        for key in ("basic_env", "bearer_env"):
-            name = auth.get(key)
-            if isinstance(name, str) and name not in around.variables:
-                advice = "set it where ketfeed runs, or polls will say auth_required"
-                marked.complain((*path, "auth", key), f"{name} is not set in this environment", advice, warning=True)
-
-
-def _check_address(marked: Marked, path: Path, url: str, keys: dict[str, int], around: Surroundings) -> None:
-    fault = find_fault(url)
-    if fault is not None and not (fault.severity == "warning" and is_within(url, around.allow_networks)):
-        marked.complain(path, fault.problem, fault.advice, warning=fault.severity == "warning")
-    key = address_key(url)
-    if key in keys:
-        problem = f"the same address stands in line {keys[key]}"
-        marked.complain(path, problem, "keep one of the two, or its entries come twice", warning=True)
-    keys.setdefault(key, marked.place(path).line)
-
-
-def _check_topics(marked: Marked, path: Path, given: object, topic_ids: frozenset[str] | None) -> None:
-    for index, topic in enumerate(given if isinstance(given, list) else []):
-        if topic_ids is not None and isinstance(topic, str) and topic not in topic_ids:
-            marked.complain((*path, index), f"no topic {topic} in {TOPICS}", _suggest(topic, topic_ids))
-
-
-def _check_feed(
-    marked: Marked, path: Path, item: dict[str, Any], topics: frozenset[str], sources: frozenset[str]
-) -> None:
-    slug = item.get("slug")
-    if isinstance(slug, str) and (slug in topics or slug in RESERVED_SLUGS):
-        taken = "a topic has this address" if slug in topics else f"{slug} is an address of its own"
-        marked.complain((*path, "slug"), taken, "choose another slug")
-    for key, known, noun in (("kinds", frozenset(ENTRY_KINDS), "kind"), ("sources", sources, "source"),
-                             ("not_sources", sources, "source")):  # fmt: skip
-        listed = item.get(key)
-        for index, value in enumerate(listed if isinstance(listed, list) else []):
-            if isinstance(value, str) and value not in known:
-                marked.complain((*path, key, index), f"no {noun} {value}", _suggest(value, known))
-
-
-def _suggest(word: str, known: frozenset[str]) -> str:
-    close = get_close_matches(word, sorted(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"one of {', '.join(sorted(known)[:20]) or 'none is defined'}"
+    return frozenset(str(item["id"]) for _, item in items(marked, "topics") if isinstance(item.get("id"), str))
 
 
 # ---------------------------------------------------------------- building

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ketfeed.catalog.imports import Candidate
 from ketfeed.catalog.outlines import Outline, Outlines, read_outlines, squeeze
-from ketfeed.catalog.schema import SourceSpec
+from ketfeed.catalog.schema import SourceSpec, duration
 from ketfeed.catalog.spans import Value
 from ketfeed.model import PageRule, SitemapRule, Source, TopicRule
 
@@ -172,14 +172,6 @@ def settings_of(source: Source) -> dict[str, str]:
             values[key] = {name: value for name, value in asdict(rule).items() if value is not None}
     written = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
     return {key: value for key, value in texts.items() if value is not None} | written
-
-
-def duration(seconds: int) -> str:
-    """Seconds as feeds.yaml has them: 3600 → ``1h``."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def _legal(text: str) -> str:

@@ -25,6 +25,9 @@ ENVIRONMENT_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LANGUAGE_PATTERN = r"^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$"  # BCP 47
 GROUP_NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
 
+FEEDS, TOPICS = "feeds.yaml", "topics.yaml"
+"""The names of the two files."""
+
 DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 RESERVED_SLUGS = frozenset({"all", "q", "kind", "source", "story", "ops", "operations"})
@@ -305,3 +308,11 @@ def _without_null(schema: Any) -> Any:  # noqa: ANN401  # JSON
 def seconds(duration: str) -> int:
     """``90s``, ``15m``, ``1h``, ``2d`` → seconds; the text must fit DURATION_PATTERN."""
     return int(duration[:-1]) * DURATION_SECONDS[duration[-1]]
+
+
+def duration(seconds: int) -> str:
+    """Seconds as feeds.yaml has them: 3600 → ``1h``."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

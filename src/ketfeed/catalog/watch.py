@@ -28,8 +28,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from ketfeed.catalog.load import FEEDS, TOPICS, Loaded, load_marked
+from ketfeed.catalog.load import Loaded, load_marked
 from ketfeed.catalog.marks import read_marked
+from ketfeed.catalog.schema import FEEDS, TOPICS
 from ketfeed.errors import CatalogError
 from ketfeed.model import Catalog, Complaint
 

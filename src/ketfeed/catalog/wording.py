@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from ketfeed.catalog import schema
 from ketfeed.catalog.address import Fault, find_fault
+from ketfeed.catalog.imports import propose_id
 from ketfeed.catalog.marks import Marked, Path
 
 SHAPES: dict[str, type[BaseModel]] = {
@@ -72,7 +74,8 @@ def explain(marked: Marked, model: type[BaseModel], item: Mapping[str, Any]) -> 
         marked.complain(path, fault.problem, fault.advice, at_key=at_key)
     else:
         problem, wanted = _problem(kind, item)
-        marked.complain(path, problem, _advice(model, path, wanted), at_key=at_key)
+        advice = _wrapped(model, path, item) or _advice(model, path, wanted)
+        marked.complain(path, problem, advice, at_key=at_key)
 
 
 def _address_fault(kind: str, item: Mapping[str, Any]) -> Fault | None:
@@ -146,6 +149,31 @@ def _problem(kind: str, item: Mapping[str, Any]) -> tuple[str, str]:
         word, key = bounds[kind]
         return f"{shown} is {word} {context.get(key)}", ""
     return str(item.get("msg", "wrong")).lower(), ""
+
+
+def _wrapped(model: type[BaseModel], path: Path, item: Mapping[str, Any]) -> str:
+    """What to write for a bare text where a mapping or a list is wanted, with that text in it; empty: no such case.
+
+    ``- https://example.org/feed`` → ``write - {id: example-org-feed, feed: https://example.org/feed}``
+    """
+    given, field = item.get("input"), _field(model, path)
+    examples = field.examples if field is not None else None
+    if not examples:
+        return ""
+    if item["type"] == "list_type" and isinstance(given, str | int) and isinstance(examples[0], list):
+        return f"write {path[-1]}: [{_yaml(given)}]" if _is_word(given) else ""
+    if item["type"] != "model_type" or not isinstance(path[-1], int):
+        return ""
+    shown = dict(examples[0][0])
+    if "feed" in shown and isinstance(given, str) and find_fault(given) is None:
+        shown |= {"id": propose_id("", given), "feed": given}
+    elif _is_word(given):
+        shown |= {next(iter(shown)): given}
+    return f"write - {_yaml(shown)}"
+
+
+def _is_word(given: object) -> bool:
+    return isinstance(given, str) and re.fullmatch(schema.ID_PATTERN, given) is not None
 
 
 def _near(given: object, expected: str) -> str:

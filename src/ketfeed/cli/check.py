@@ -12,8 +12,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ketfeed.catalog.load import FEEDS, TOPICS, Loaded, load_catalog
+from ketfeed.catalog.load import Loaded, load_catalog
 from ketfeed.catalog.marks import read_marked, show_path
+from ketfeed.catalog.schema import FEEDS, TOPICS
 from ketfeed.cli.common import (
     FAILED,
     WRONG,

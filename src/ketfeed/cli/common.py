@@ -15,7 +15,8 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from ketfeed.catalog.load import Surroundings, load_catalog
+from ketfeed.catalog.checks import Surroundings
+from ketfeed.catalog.load import load_catalog
 from ketfeed.errors import CatalogError
 from ketfeed.model import Catalog
 from ketfeed.settings import Settings, load_settings
@@ -43,7 +44,7 @@ def settings_from(ctx: typer.Context, **overrides: object) -> Settings:
 
 def surroundings(settings: Settings) -> Surroundings:
     """What this environment allows and has, for warnings about the editors' files."""
-    return Surroundings(settings.allow_networks, frozenset(os.environ))
+    return Surroundings(settings.allow_networks, frozenset(os.environ), settings.min_interval, settings.max_interval)
 
 
 def load_catalog_or_exit(settings: Settings) -> Catalog:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from ketfeed.catalog.opml import duration
+from ketfeed.catalog.schema import duration
 from ketfeed.cli.common import FAILED, console, err, load_catalog_or_exit, open_store, print_json, settings_from
 from ketfeed.cli.topics import compare, difference_page
 from ketfeed.model import Catalog, Source

@@ -13,7 +13,8 @@ import typer
 from rich.markup import escape
 
 from ketfeed.catalog.edit import read_text, write_file
-from ketfeed.catalog.load import FEEDS, TOPICS, load_catalog
+from ketfeed.catalog.load import load_catalog
+from ketfeed.catalog.schema import FEEDS, TOPICS
 from ketfeed.cli.common import err
 from ketfeed.errors import CatalogError, UsageError
 from ketfeed.model import Catalog, Source

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from ketfeed.catalog.edit import set_address
-from ketfeed.catalog.opml import duration
+from ketfeed.catalog.schema import duration
 from ketfeed.cli.common import ago, console, err, iso, load_catalog_or_exit, print_json, settings_from
 from ketfeed.cli.feeds_file import agree, open_feeds, show_difference, store_if_there
 from ketfeed.cli.sources_add import add
