@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -44,3 +45,15 @@ def sockets(_limits: object, _cpu: float) -> list[str]:
         line.split() for name in ("tcp", "tcp6", "udp") for line in Path(f"/proc/net/{name}").read_text().splitlines()
     ]
     return [line[1] for line in listed if len(line) > 9 and line[9] in inodes]
+
+
+def own_tagger(_limits: object, _cpu: float) -> bool:
+    """Whether this child tags by a tagger of its own."""
+    from ketfeed.ingest import nursery, sandbox
+
+    return nursery.shared is None or sandbox._tagger is not nursery.shared[1]
+
+
+def loaded(_limits: object, _cpu: float) -> set[str]:
+    """The packages this child has loaded."""
+    return {name.partition(".")[0] for name in sys.modules}

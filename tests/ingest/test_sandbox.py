@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -27,7 +30,7 @@ FEED = (
 TOPIC = TopicRule(id="depression", title="Depression", terms=(Term(text="depression"),))
 SETTINGS = load_settings(parse_cpu=1.0, parse_wall=2.0, parse_processes=2)
 
-Scenario = Callable[[Sandbox], Awaitable[None]]
+Scenario = Callable[[Sandbox[NormalisedFeed]], Awaitable[None]]
 
 
 @pytest.fixture
@@ -52,12 +55,12 @@ def _is_running(pid: int) -> bool:
         return False
 
 
-async def read(sandbox: Sandbox, body: bytes = FEED) -> NormalisedFeed:
+async def read(sandbox: Sandbox[NormalisedFeed], body: bytes = FEED) -> NormalisedFeed:
     return await sandbox.read(Document(body=body, content_type=None, url=SOURCE.url), SOURCE, NOW)
 
 
 def test_a_document_is_read_and_tagged_by_the_rules_in_force(play: Callable[[Scenario], None]) -> None:
-    async def scenario(sandbox: Sandbox) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         assert (await read(sandbox)).taggings[0].matches == ()
         sandbox.set_rules(RuleSet(topics=(TOPIC,)))
         feed = await read(sandbox)
@@ -81,7 +84,7 @@ def test_a_document_is_read_and_tagged_by_the_rules_in_force(play: Callable[[Sce
 def test_a_limit_ends_one_document_and_the_next_is_read_within_a_second(
     play: Callable[[Scenario], None], work: Callable[..., object], error: type[PollError]
 ) -> None:
-    async def scenario(sandbox: Sandbox) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         await read(sandbox)
         with pytest.raises(error):
             await sandbox._run(work)
@@ -93,7 +96,7 @@ def test_a_limit_ends_one_document_and_the_next_is_read_within_a_second(
 
 
 def test_documents_that_hang_do_not_keep_ordinary_ones_waiting(play: Callable[[Scenario], None]) -> None:
-    async def scenario(sandbox: Sandbox) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         await read(sandbox)
         bombs = [asyncio.create_task(sandbox._run(burden.sleeps)) for _ in range(4)]
         await asyncio.sleep(0)
@@ -108,7 +111,7 @@ def test_documents_that_hang_do_not_keep_ordinary_ones_waiting(play: Callable[[S
 
 
 def test_a_hundred_documents_at_once_are_all_read_by_few_children(play: Callable[[Scenario], None]) -> None:
-    async def scenario(sandbox: Sandbox) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         feeds = await asyncio.gather(*(read(sandbox) for _ in range(100)))
         assert [len(feed.entries) for feed in feeds] == [1] * 100
         assert len(sandbox._children) <= SETTINGS.parse_processes + EXTRA
@@ -117,7 +120,7 @@ def test_a_hundred_documents_at_once_are_all_read_by_few_children(play: Callable
 
 
 def test_giving_up_a_document_frees_its_place(play: Callable[[Scenario], None]) -> None:
-    async def scenario(sandbox: Sandbox) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         await read(sandbox)
         for _ in range(6):
             task = asyncio.create_task(sandbox._run(burden.sleeps))
@@ -130,9 +133,35 @@ def test_giving_up_a_document_frees_its_place(play: Callable[[Scenario], None]) 
 
 
 def test_a_child_inherits_no_socket(play: Callable[[Scenario], None]) -> None:
-    async def scenario(sandbox: Sandbox) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         assert await sandbox._run(burden.sockets) == []
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.set_inheritable(True)
         play(scenario)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux hands the rules to the fork server")
+def test_children_share_one_tagger_until_the_rules_change(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        sandbox.set_rules(RuleSet(topics=(TOPIC,)))
+        assert not await sandbox._run(burden.own_tagger)
+        assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["depression"]
+        sandbox.set_rules(RuleSet(topics=(replace(TOPIC, id="mood"),)))
+        assert await sandbox._run(burden.own_tagger)
+        assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["mood"]
+
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # the next child has one of its own
+    play(scenario)
+
+
+def test_a_child_loads_nothing_it_has_no_use_for(play: Callable[[Scenario], None]) -> None:
+    """Every child and the fork server would have it in memory: 8 to 15 MiB each."""
+
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        packages = await sandbox._run(burden.loaded)
+        assert "feedparser" in packages
+        assert not packages & {"pydantic", "pydantic_settings", "sqlalchemy", "httpx", "structlog", "rich", "typer"}
+
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    play(scenario)

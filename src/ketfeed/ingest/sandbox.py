@@ -9,9 +9,10 @@ its place, after HOPELESS also its priority, so that documents made to burn the 
 waiting: another child is started, up to EXTRA more.
 
 Children come from a fork server that has loaded the parser and nothing else: starting one takes milliseconds, it
-inherits no socket and no lock of ours, and the pages of the modules are shared. Modules are loaded before the
-address-space limit is set, because a lazy import under the limit would fail. The poller's own process never loads the
-parser (15 MiB), so what only a child needs is imported in the functions that a child runs.
+inherits no socket and no lock of ours, and the pages of the modules are shared (nursery.py). Modules are loaded before
+the address-space limit is set, because a lazy import under the limit would fail. The poller's own process never loads
+the parser (15 MiB), so what only a child needs is imported in the functions that a child runs; and a child has no use
+for the settings (pydantic, 10 MiB).
 """
 
 from __future__ import annotations
@@ -21,29 +22,33 @@ import gc
 import math
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from multiprocessing import forkserver
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ketfeed.errors import InternalFault, ParseFailed, ParseTimeout, PollError
 from ketfeed.ingest.limits import Document, Limits
 from ketfeed.model import Entry, NormalisedFeed, RuleSet, Source, Tagging
-from ketfeed.settings import Settings
 
 if TYPE_CHECKING:
+    from ketfeed.settings import Settings
     from ketfeed.topics.match import Tagger
 
 LOADED = ("ketfeed.ingest.normalise", "ketfeed.ingest.article", "ketfeed.topics.match", __name__)
 """Modules of the fork server; all the parser uses must be among them or imported by them."""
+LAST = "ketfeed.ingest.nursery"
+"""Its last module, which makes what is loaded by then the children's to share."""
 
 DOCUMENTS_PER_CHILD = 2_000  # then a fresh one: whatever leaks in C libraries ends there
 PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
@@ -54,6 +59,10 @@ EXTRA = 6  # children beyond parse_processes while others are late; each may tak
 NICE = 5  # the event loop comes before its children
 
 T = TypeVar("T")
+F = TypeVar("F")
+
+Finish = Callable[[NormalisedFeed, Source, datetime], F]
+"""What the caller does with every document that was read, still in the child: a function of a module, pure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +90,24 @@ class _Child:
         return time.monotonic() - self.free_since > KEPT
 
 
-class Sandbox:
+class Sandbox(Generic[F]):
     """Reads documents in children of its own.
 
-    rules None: entries are not tagged. Close it with ``close``.
+    rules None: entries are not tagged. finish: makes what ``read`` returns; None: the document as it was read. Close it
+    with ``close``.
     """
 
-    def __init__(self, settings: Settings, rules: RuleSet | None) -> None:
+    @overload
+    def __init__(self: Sandbox[NormalisedFeed], settings: Settings, rules: RuleSet | None) -> None: ...
+
+    @overload
+    def __init__(self, settings: Settings, rules: RuleSet | None, finish: Finish[F]) -> None: ...
+
+    def __init__(self, settings: Settings, rules: RuleSet | None, finish: Finish[F] | None = None) -> None:
+        self._finish = finish
         self._settings = settings
         self._limits = Limits.of(settings)
-        self._rules = rules
+        self._rules = _pickled(rules)
         self._generation = 0
         self._children: set[_Child] = set()
         self._free: list[_Child] = []
@@ -100,12 +117,12 @@ class Sandbox:
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def read(self, document: Document, source: Source, now: datetime) -> NormalisedFeed:
+    async def read(self, document: Document, source: Source, now: datetime) -> F:
         """Read one document to the end.
 
         Raises NotAFeed, ForbiddenXml, ParseFailed, ParseTimeout; InternalFault for a bug in the reader.
         """
-        return await self._run(_read, document, source, now)
+        return cast("F", await self._run(_read, document, source, now))
 
     async def complete(self, document: Document, entry: Entry, source: Source, now: datetime) -> Completed:
         """Fill what an entry of a page or sitemap lacks from its article's page (``document``), and tag it again.
@@ -116,7 +133,7 @@ class Sandbox:
 
     def set_rules(self, rules: RuleSet) -> None:
         """Tag by these rules from the next document on; documents being read end with the old ones."""
-        self._rules = rules
+        self._rules = _pickled(rules)
         self._generation += 1
         free, self._free = self._free, []
         for child in free:
@@ -243,16 +260,15 @@ class Sandbox:
         self._starting.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         self._give_back(child)
 
-    def _make_child(self, rules: RuleSet | None, generation: int) -> _Child:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(LOADED))
-        pool = ProcessPool(
-            1,
-            initializer=_prepare,
-            initargs=(rules, self._settings.parse_memory),
-            context=context,
-        )
-        child = _Child(pool, pool.schedule(os.getpid).result(), generation)
+    def _make_child(self, rules: bytes | None, generation: int) -> _Child:
+        with _fork_server(rules, self._finish):
+            pool = ProcessPool(
+                1,
+                initializer=_prepare,
+                initargs=(rules, self._finish, self._settings.parse_memory),
+                context=multiprocessing.get_context("forkserver"),
+            )
+            child = _Child(pool, pool.schedule(os.getpid).result(), generation)
         self._children.add(child)
         return child
 
@@ -269,6 +285,30 @@ class Sandbox:
         self._retiring = [*(other for other in self._retiring if other.is_alive()), thread]
 
 
+def _pickled(rules: RuleSet | None) -> bytes | None:
+    return None if rules is None else pickle.dumps(rules, pickle.HIGHEST_PROTOCOL)
+
+
+_one_starts = threading.Lock()
+
+
+@contextmanager
+def _fork_server(rules: bytes | None, finish: Callable[..., object] | None) -> Iterator[None]:
+    """See to it that the fork server runs. One that starts now may read the rules until the block ends."""
+    with ExitStack() as stack:
+        with _one_starts:
+            if rules is not None and hasattr(os, "memfd_create"):
+                file = stack.enter_context(os.fdopen(os.memfd_create("rules"), "wb", buffering=0))
+                file.write(rules)
+                os.environ["KETFEED_NURSERY"] = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            forkserver.set_forkserver_preload([*LOADED, *([finish.__module__] if finish else []), LAST])
+            try:
+                forkserver.ensure_running()
+            finally:
+                os.environ.pop("KETFEED_NURSERY", None)
+        yield
+
+
 def _ended(error: ProcessExpired, settings: Settings) -> PollError:
     """What the end of a child says about its document."""
     if error.exitcode == -signal.SIGXCPU:
@@ -277,16 +317,18 @@ def _ended(error: ProcessExpired, settings: Settings) -> PollError:
 
 
 _tagger: Tagger | None = None  # of a child
+_finish: Finish[object] | None = None  # of a child
 
 
-def _prepare(rules: RuleSet | None, memory: int) -> None:
-    """Make a child ready: its own tagger, then the limits nothing can undo."""
-    global _tagger
-    from ketfeed.topics.match import Tagger
+def _prepare(rules: bytes | None, finish: Finish[object] | None, memory: int) -> None:
+    """Make a child ready: a tagger, then the limits nothing can undo."""
+    global _tagger, _finish
+    from ketfeed.ingest.nursery import tagger_of
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the poller's to handle
     os.nice(NICE)
-    _tagger = Tagger(rules) if rules is not None else None
+    _tagger = tagger_of(rules) if rules is not None else None
+    _finish = finish
     gc.collect()
     gc.freeze()  # what is loaded stays; walking over it again and again was a tenth of reading a feed
     gc.set_threshold(50_000, 20, 100)
@@ -310,12 +352,12 @@ def _complete(document: Document, entry: Entry, source: Source, now: datetime, l
     return Completed(whole, _tagger.tag(whole, source) if _tagger is not None else None)
 
 
-def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> NormalisedFeed:
+def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> object:
     """What a child does for one document."""
     from ketfeed.ingest.normalise import read_document
 
     _allow(cpu)
     feed = read_document(document, source, now, limits)
-    if _tagger is None:
-        return feed
-    return replace(feed, taggings=tuple(_tagger.tag(entry, source) for entry in feed.entries))
+    if _tagger is not None:
+        feed = replace(feed, taggings=tuple(_tagger.tag(entry, source) for entry in feed.entries))
+    return feed if _finish is None else _finish(feed, source, now)
