@@ -45,6 +45,7 @@ from ketfeed.model import (
 from ketfeed.publish.feeds import Publisher
 from ketfeed.publish.select import find
 from ketfeed.store.db import Store
+from ketfeed.store.ready import prepare
 from ketfeed.store.records import PollWrite
 
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -118,7 +119,7 @@ def _poll(source: Source, start: int, size: int, count: int, random: Random, now
         poll=Poll(source_id=source.id, url=source.url, started_at=now, outcome="ok"),
         state=state,
         source=source,
-        feed=feed,
+        feed=prepare(feed, source, now),
     )
 
 

@@ -41,6 +41,7 @@ from ketfeed.model import (
 )
 from ketfeed.run.retag import retag
 from ketfeed.store.db import Store
+from ketfeed.store.ready import prepare
 from ketfeed.store.records import PollWrite
 from ketfeed.topics.match import Tagger
 from ketfeed.topics.terms import fold
@@ -180,7 +181,12 @@ def writes(pairs: Sequence[tuple[Entry, Source]], taggings: Sequence[Tagging]) -
         )  # fmt: skip
         poll = Poll(source_id=source.id, url=source.url, started_at=at, outcome="ok")
         batch.append(
-            PollWrite(poll=poll, state=SourceState(source_id=source.id, url=source.url), source=source, feed=feed)
+            PollWrite(
+                poll=poll,
+                state=SourceState(source_id=source.id, url=source.url),
+                source=source,
+                feed=prepare(feed, source, at),
+            )
         )
         if len(batch) == POLLS:
             yield batch

@@ -40,6 +40,7 @@ from ketfeed.run.schedule import Schedule
 from ketfeed.run.service import Polling, polling
 from ketfeed.settings import Settings, load_settings
 from ketfeed.store.db import Store
+from ketfeed.store.ready import prepare
 
 AT_ONCE = 50
 LIVE_FOR = 11.0  # seconds
@@ -238,7 +239,7 @@ class Run:
 
 async def warm_up(settings: Settings) -> None:
     """Let multiprocessing start what it keeps for the life of a process (fork server, resource tracker)."""
-    sandbox = Sandbox(settings, RULES)
+    sandbox = Sandbox(settings, RULES, prepare)
     source = Source(id="warm", url="https://example.org/feed")
     await sandbox.read(Document(body=FEED, content_type=None, url=source.url), source, datetime.now(UTC))
     sandbox.close()

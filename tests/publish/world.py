@@ -30,6 +30,7 @@ from ketfeed.publish.document import Format
 from ketfeed.publish.feeds import Publisher
 from ketfeed.publish.select import find
 from ketfeed.store.db import Store
+from ketfeed.store.ready import prepare
 from ketfeed.store.records import FeedVersion, PollWrite, SourceFacts, StoredEntry
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -100,7 +101,9 @@ def poll(
         entries_hash=str(hash(tuple(told))),
     )
     row = Poll(source_id=source.id, url=source.url, started_at=now, outcome="ok", http_status=200)
-    (counts,) = store.entries.save_polls([PollWrite(poll=row, state=state, source=source, feed=feed)])
+    (counts,) = store.entries.save_polls(
+        [PollWrite(poll=row, state=state, source=source, feed=prepare(feed, source, now))]
+    )
     assert counts.error is None, counts.error
 
 

@@ -21,6 +21,7 @@ from ketfeed.run.poll import Poller
 from ketfeed.run.service import StoreMemory
 from ketfeed.settings import Settings, load_settings
 from ketfeed.store.db import Store
+from ketfeed.store.ready import ReadyFeed, prepare
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 SETTINGS = load_settings(
@@ -33,9 +34,9 @@ SETTINGS = load_settings(
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox[ReadyFeed]]:
     """Parser processes for all tests of this file; starting one takes longer than a test."""
-    made = Sandbox(SETTINGS, RuleSet())
+    made = Sandbox(SETTINGS, RuleSet(), prepare)
     yield made
     made.close()
 
@@ -69,7 +70,7 @@ Scenario = Callable[[House], Awaitable[None]]
 
 
 @pytest.fixture
-def play(sandbox: Sandbox, tmp_path: Path) -> Callable[..., None]:
+def play(sandbox: Sandbox[ReadyFeed], tmp_path: Path) -> Callable[..., None]:
     """Run a scenario in a house of its own."""
 
     def run(scenario: Scenario, settings: Settings = SETTINGS) -> None:
@@ -78,7 +79,7 @@ def play(sandbox: Sandbox, tmp_path: Path) -> Callable[..., None]:
     return run
 
 
-async def _play(scenario: Scenario, sandbox: Sandbox, database: Path, settings: Settings) -> None:
+async def _play(scenario: Scenario, sandbox: Sandbox[ReadyFeed], database: Path, settings: Settings) -> None:
     async with Site() as site:
         with Store.open(f"sqlite:///{database}") as store:
             async with house(site, store, sandbox, settings) as made:
@@ -87,7 +88,7 @@ async def _play(scenario: Scenario, sandbox: Sandbox, database: Path, settings: 
 
 @asynccontextmanager
 async def house(
-    site: Site, store: Store, sandbox: Sandbox, settings: Settings, now: datetime = NOW
+    site: Site, store: Store, sandbox: Sandbox[ReadyFeed], settings: Settings, now: datetime = NOW
 ) -> AsyncIterator[House]:
     client = Client(settings, user_agent="ketfeed/test")
     made: House
@@ -244,7 +245,7 @@ def test_410_pauses_the_source_and_nothing_is_lost(play: Callable[..., None]) ->
     play(scenario)
 
 
-def test_retry_after_holds_the_whole_host_and_survives_a_restart(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_retry_after_holds_the_whole_host_and_survives_a_restart(sandbox: Sandbox[ReadyFeed], tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Site() as site:
             site.scripts["/one"] = always(Answer(status=429, headers=(("Retry-After", "7200"),)))

@@ -25,6 +25,7 @@ from ketfeed.model import (
 from ketfeed.run import retag as room
 from ketfeed.run.retag import begin, is_due, retag
 from ketfeed.store.db import Store
+from ketfeed.store.ready import prepare
 from ketfeed.store.records import PollWrite
 from ketfeed.topics.match import Tagger
 
@@ -65,7 +66,9 @@ def fill(store: Store, count: int) -> None:
     store.sources.sync(Catalog(sources=(SOURCE,)), NOW)
     poll = Poll(source_id="a", url=SOURCE.url, started_at=NOW, outcome="ok")
     state = SourceState(source_id="a", url=SOURCE.url)
-    (counts,) = store.entries.save_polls([PollWrite(poll=poll, state=state, source=SOURCE, feed=feed)])
+    (counts,) = store.entries.save_polls(
+        [PollWrite(poll=poll, state=state, source=SOURCE, feed=prepare(feed, SOURCE, poll.started_at))]
+    )
     assert counts.error is None
 
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pytest
 
 from ketfeed.errors import StorageFailed, StoreError
-from ketfeed.model import FeedInfo, NormalisedFeed, Poll, Source, SourceState
+from ketfeed.model import FeedInfo, Poll, Source, SourceState
 from ketfeed.run.writer import BATCH, GATHER, LINGER, Writer
+from ketfeed.store.ready import ReadyFeed
 from ketfeed.store.records import PollCounts, PollWrite
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -110,7 +111,7 @@ def test_documents_wait_a_moment_for_others_and_share_a_transaction() -> None:
         disk = Disk()
         disk.gate.set()
         writer = Writer(disk.save_polls)
-        document = NormalisedFeed(info=FeedInfo(format="rss2.0"), entries=())
+        document = ReadyFeed(info=FeedInfo(format="rss2.0"), now=0, entries=(), entries_hash="")
         saves = []
         for number in range(GATHER):
             saves.append(asyncio.ensure_future(writer.save(replace(write(number), feed=document))))

@@ -26,6 +26,7 @@ from ketfeed.model import (
     entry_id,
 )
 from ketfeed.store.db import Store
+from ketfeed.store.ready import prepare
 from ketfeed.store.records import PollCounts, PollWrite
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -96,7 +97,8 @@ def write(
     feed = None
     if entries is not None:
         said = tuple(taggings) if taggings is not None else tuple(tags() for _ in entries)
-        feed = NormalisedFeed(info=FeedInfo(format="rss2.0"), entries=tuple(entries), taggings=said)
+        read = NormalisedFeed(info=FeedInfo(format="rss2.0"), entries=tuple(entries), taggings=said)
+        feed = prepare(read, of, at)
     values: dict[str, Any] = {
         "validators": Validators(of.url, f'"{at.isoformat()}"'),
         "body_hash": f"hash of {at.isoformat()}",

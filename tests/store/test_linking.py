@@ -5,45 +5,37 @@ from hypothesis import strategies as st
 from tests.store.making import DAY, HOUR, NOW, entry, save, source, tags, write
 
 from ketfeed.store.db import Store
-from ketfeed.store.linking import (
-    CANDIDATES,
-    HOLDERS,
-    SPAN,
-    WINDOW,
-    asked_keys,
-    find_holders,
-    own_keys,
-    rank_holders,
-    span,
-)
-from ketfeed.store.meta import insert_new, run_many
+from ketfeed.store.keys import SPAN, WINDOW, asked_keys, clue, hash48, own_keys, pack, span, unpack
+from ketfeed.store.linking import CANDIDATES, HOLDERS, find_holders, rank_holders
+from ketfeed.store.meta import insert_rows
 from ketfeed.store.schema import STORY_KEY
-from ketfeed.topics.stories import StoryKeys
+from ketfeed.store.times import from_us, to_us
+from ketfeed.topics.story_report import report
 
 TIMES = st.integers(-(10**15), 4 * 10**15)
-NEAR = StoryKeys(near=("a", "b"))
+NEAR = (hash48("a"), hash48("b"))
 
 
 @given(TIMES, st.integers(-WINDOW, WINDOW))
 def test_two_entries_within_the_window_find_each_other(moment: int, apart: int) -> None:
-    assert set(own_keys(NEAR, moment)) <= set(asked_keys(NEAR, moment + apart))
+    assert set(own_keys((), NEAR, moment)) <= set(asked_keys((), NEAR, moment + apart))
 
 
 @given(TIMES, TIMES)
 def test_near_keys_of_far_times_never_meet(one: int, other: int) -> None:
     if abs(span(one) - span(other)) > 1:
-        assert not set(own_keys(NEAR, one)) & set(asked_keys(NEAR, other))
+        assert not set(own_keys((), NEAR, one)) & set(asked_keys((), NEAR, other))
 
 
 @given(TIMES, TIMES)
 def test_exact_keys_meet_at_any_time(one: int, other: int) -> None:
-    keys = StoryKeys(exact=("doi:10.1/x",))
-    assert own_keys(keys, one) == asked_keys(keys, other)
+    exact = (hash48("doi:10.1/x"),)
+    assert own_keys(exact, (), one) == asked_keys(exact, (), other)
 
 
 @given(TIMES)
 def test_keys_fit_a_signed_number_of_64_bits(moment: int) -> None:
-    assert all(0 <= key < 2**63 for key in own_keys(NEAR, moment) + asked_keys(NEAR, moment))
+    assert all(0 <= key < 2**63 for key in own_keys((), NEAR, moment) + asked_keys((), NEAR, moment))
     assert SPAN == 2 * WINDOW
 
 
@@ -63,13 +55,29 @@ def test_one_common_key_is_chance() -> None:
 
 def test_only_the_newest_holders_of_a_key_are_taken(empty: Store) -> None:
     with empty._database.write() as connection:
-        run_many(connection, insert_new(connection, STORY_KEY), [{"key": 7, "entry": n} for n in range(1, 40)])
-        run_many(connection, insert_new(connection, STORY_KEY), [{"key": 7, "entry": 1}])
+        insert_rows(connection, STORY_KEY, ("key", "entry"), [(7, n) for n in range(1, 40)])
+        insert_rows(connection, STORY_KEY, ("key", "entry"), [(7, 1)], known=True)
         found = find_holders(connection, [7, 8])
     assert set(found) == {7}
     assert max(found[7]) == 39
     if empty._database.sqlite:
         assert sorted(found[7]) == list(range(40 - HOLDERS, 40))
+
+
+def test_a_report_comes_back_from_its_plain_values() -> None:
+    one = entry(1, title="FDA approves Spravato - The Daily News", excerpt="The FDA approved it for 120 patients.")
+    made = report(one, tags("depression", identifiers=("doi:10.1/x",)), NOW)
+    again = unpack(pack(made), 0)
+    assert all(getattr(again, name) == getattr(made, name) for name in made.__slots__)
+
+
+def test_a_report_without_a_date_of_its_own_is_dated_by_where_it_is_sorted() -> None:
+    packed = clue(entry(1, published=None), tags(), to_us(NOW)).report
+    assert unpack(packed, to_us(NOW)).earliest == NOW
+    earlier = unpack(packed, to_us(NOW - DAY))
+    assert (earlier.earliest, earlier.latest, earlier.dated) == (NOW - DAY, NOW - DAY, False)
+    dated = clue(entry(1), tags(), to_us(NOW)).report
+    assert unpack(dated, 0).earliest == entry(1).published != from_us(0)
 
 
 def test_an_edit_that_brings_the_identifier_joins_the_story(store: Store) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from ketfeed.model import Entry, FeedQuery, Tagging, Validators
 from ketfeed.store.db import Store
 from ketfeed.store.engine import Database
 from ketfeed.topics import stories
+from ketfeed.topics.story_report import Report
 
 
 def test_what_was_saved_comes_back_whole(store: Store) -> None:
@@ -171,11 +173,14 @@ def test_a_poll_without_document_writes_state_and_record_only(store: Store) -> N
 
 def test_one_poll_that_cannot_be_stored_leaves_the_others_alone(store: Store) -> None:
     save(store, write([entry(1, of="paper")], of=source("paper")))
-    bad = replace(entry(2, of="paper"), comments_count=object())  # type: ignore[arg-type]  # stands for any surprise
+    bad = write([entry(3, of="paper"), entry(2, of="paper")], of=source("paper"), at=NOW + HOUR, entries_hash="new")
+    assert bad.feed is not None
+    first, second = bad.feed.entries
+    surprise = second._replace(data=object())  # type: ignore[arg-type]  # stands for any
     good, failed, other = save(
         store,
         write([entry(1)], at=NOW + HOUR),
-        write([entry(3, of="paper"), bad], of=source("paper"), at=NOW + HOUR, entries_hash="new"),
+        replace(bad, feed=replace(bad.feed, entries=(first, surprise))),
         write([entry(1, of="wide")], of=source("wide"), at=NOW + HOUR),
     )
     assert (good.error, other.error) == (None, None)
@@ -193,14 +198,14 @@ def test_one_poll_that_cannot_be_stored_leaves_the_others_alone(store: Store) ->
 def test_a_bug_met_by_one_document_is_told_and_costs_no_other_poll(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decide = stories.decide
+    decide = stories.best_story
 
-    def stumble(one: Entry, *rest: object) -> object:
-        if one.source_id == "paper":
+    def stumble(one: Report, others: Mapping[int, Sequence[Report]]) -> object:
+        if one.source == "paper":
             raise KeyError("a bug")
-        return decide(one, *rest)  # type: ignore[arg-type]  # passed on as they are
+        return decide(one, others)
 
-    monkeypatch.setattr(stories, "decide", stumble)
+    monkeypatch.setattr(stories, "best_story", stumble)
     same = {"canonical_link": "page.example/one"}
     counts = save(
         store,

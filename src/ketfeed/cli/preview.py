@@ -97,7 +97,7 @@ async def preview_all(what: Sequence[str], catalog: Catalog, settings: Settings)
         sandbox.close()
 
 
-async def _preview(argument: str, catalog: Catalog, client: Client, sandbox: Sandbox) -> Previewed:
+async def _preview(argument: str, catalog: Catalog, client: Client, sandbox: Sandbox[NormalisedFeed]) -> Previewed:
     source = find_source(argument, catalog)
     try:
         document = await _fetch(source, client) if _ADDRESS.match(source.url) else _open(Path(argument))

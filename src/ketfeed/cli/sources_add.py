@@ -209,11 +209,11 @@ async def _read_one(settings: Settings, catalog: Catalog, url: str, kind: Type) 
         sandbox.close()
 
 
-def _tools(settings: Settings, catalog: Catalog) -> tuple[Client, Sandbox]:
+def _tools(settings: Settings, catalog: Catalog) -> tuple[Client, Sandbox[NormalisedFeed]]:
     return Client(settings, user_agent=user_agent(catalog, settings)), Sandbox(settings, catalog.rules)
 
 
-async def _read(client: Client, sandbox: Sandbox, url: str, kind: Type) -> Offer:
+async def _read(client: Client, sandbox: Sandbox[NormalisedFeed], url: str, kind: Type) -> Offer:
     reply = await client.get(url, accept=FEED_ACCEPT if kind == "feed" else PAGE_ACCEPT)
     problem = outcome_error(reply)
     if problem is not None:

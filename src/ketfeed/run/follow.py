@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 from ketfeed.errors import PollError
 from ketfeed.ingest.limits import Document
-from ketfeed.model import Auth, Entry, FetchResult, NormalisedFeed, Source, SourceState, Tagging, Validators
+from ketfeed.model import Auth, Entry, FetchResult, Source, SourceState, Tagging, Validators
 from ketfeed.net.client import FEED_ACCEPT, PAGE_ACCEPT, outcome_error
 from ketfeed.run import articles, visit
 from ketfeed.run.visit import Seen
+from ketfeed.store.ready import ReadyFeed, prepare
 
 if TYPE_CHECKING:
     from ketfeed.ingest.sandbox import Completed
@@ -50,9 +51,9 @@ class Fetcher(Protocol):
 
 
 class Reader(Protocol):
-    """What polls need of ketfeed.ingest.sandbox.Sandbox."""
+    """What polls need of ketfeed.ingest.sandbox.Sandbox, whose children ``prepare`` what they read."""
 
-    async def read(self, document: Document, source: Source, now: datetime) -> NormalisedFeed: ...
+    async def read(self, document: Document, source: Source, now: datetime) -> ReadyFeed: ...
 
     async def complete(self, document: Document, entry: Entry, source: Source, now: datetime) -> Completed: ...
 
@@ -94,16 +95,16 @@ class Follow:
         assert seen.feed is not None  # noqa: S101  # called for documents
         if not seen.feed.more:
             return seen
-        feeds = [seen.feed]
+        feeds = [seen.feed.whole]
         for url in seen.feed.more[:SITEMAPS]:
             try:
                 result = await self._get(url, source, FEED_ACCEPT)
-                feeds.append(await self._reader.read(document_of(result), source, seen.now))
+                feeds.append((await self._reader.read(document_of(result), source, seen.now)).whole)
             except PollError:
                 continue
         from ketfeed.ingest.normalise import joined  # rare, and brings the parser's libraries into this process
 
-        feed = joined(feeds)
+        feed = prepare(joined([one for one in feeds if one is not None]), source, seen.now)
         same = bool(feed.entries_hash) and feed.entries_hash == state.entries_hash
         return replace(seen, feed=feed, outcome="not_modified" if same else "ok", body_hash=None, keep_validators=False)
 
@@ -126,8 +127,10 @@ class Follow:
     async def articles(self, source: Source, seen: Seen, stored: Stored) -> Seen:
         """The feed with what article pages say, each visited once: entries in ``stored`` were."""
         assert seen.feed is not None  # noqa: S101  # called for documents
+        listing = seen.feed.whole
+        assert listing is not None  # noqa: S101  # of a page or sitemap
         visited: dict[str, tuple[Entry, Tagging | None]] = {}
-        for entry in articles.to_visit(seen.feed, stored):
+        for entry in articles.to_visit(listing, stored):
             assert entry.link is not None  # noqa: S101  # an incomplete entry has one
             try:
                 result = await self._get(entry.link, source, PAGE_ACCEPT)
@@ -135,7 +138,10 @@ class Follow:
             except PollError:
                 continue
             visited[entry.id] = (found.entry, found.tagging)
-        return replace(seen, feed=articles.completed(seen.feed, stored, visited))
+        whole = prepare(articles.completed(listing, stored, visited), source, seen.now)
+        return replace(
+            seen, feed=replace(whole, entries_hash=seen.feed.entries_hash)
+        )  # the listing's, as asked next time
 
     async def _get(self, url: str, source: Source, accept: str) -> FetchResult:
         """One document; the source's own headers and credentials go to its own origin only. Raises PollError."""

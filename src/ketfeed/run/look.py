@@ -15,6 +15,7 @@ from ketfeed.net.client import Client
 from ketfeed.run.poll import Poller
 from ketfeed.run.service import user_agent
 from ketfeed.settings import Settings
+from ketfeed.store.ready import prepare
 from ketfeed.store.records import PollCounts, PollWrite
 
 
@@ -62,7 +63,7 @@ async def look_at(
 ) -> list[Look]:
     """Visit every source once, and the https address of those with http; looks in the order of ``sources``."""
     client = Client(settings, user_agent=user_agent(catalog, settings))
-    sandbox = Sandbox(settings, None)
+    sandbox = Sandbox(settings, None, prepare)
     memory = _Forgetful()
     poller = Poller(
         settings=settings,
@@ -92,7 +93,7 @@ def _unknown(source: Source) -> SourceState:
 
 def _look(source: Source, poll: Poll, write: PollWrite | None) -> Look:
     feed = write.feed if write is not None else None
-    dates = [when for entry in feed.entries if (when := entry.published or entry.updated)] if feed else []
+    dates = feed.dates if feed else []
     return Look(
         source=source,
         poll=poll,

@@ -22,7 +22,7 @@ from typing import Protocol
 import structlog
 
 from ketfeed.errors import HttpFailed, PollError, RateLimited, SelfLoop, StoreError
-from ketfeed.model import Entry, FetchResult, NormalisedFeed, Poll, Source, SourceState, Tagging
+from ketfeed.model import Entry, FetchResult, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import outcome_error
 from ketfeed.run import articles, visit
 from ketfeed.run.clock import utc_now
@@ -33,6 +33,7 @@ from ketfeed.run.room import ReadingRoom, Seat
 from ketfeed.run.visit import Seen, one_line
 from ketfeed.run.writer import SavePolls, Writer
 from ketfeed.settings import Settings
+from ketfeed.store.ready import ReadyFeed
 from ketfeed.store.records import PollCounts, PollWrite
 
 log = structlog.get_logger()
@@ -313,7 +314,7 @@ class Poller:
             moved_to=moved_to,
         )
 
-    async def _has_known_entries(self, state: SourceState, feed: NormalisedFeed) -> bool:
+    async def _has_known_entries(self, state: SourceState, feed: ReadyFeed) -> bool:
         """Whether a document at a new address has entries we know (a parked domain has none)."""
         if state.entries == 0:
             return True
@@ -332,8 +333,9 @@ class Poller:
         )
         seen = await follow.parts(source, state, seen)
         seen = await follow.announced(source, state, seen)
-        if self._visit_articles and seen.outcome == "ok" and seen.feed and articles.wants_articles(source, seen.feed):
-            ids = [entry.id for entry in seen.feed.entries if articles.is_incomplete(entry)]
+        listing = seen.feed.whole if seen.feed is not None else None
+        if self._visit_articles and seen.outcome == "ok" and listing and articles.wants_articles(source, listing):
+            ids = [entry.id for entry in listing.entries if articles.is_incomplete(entry)]
             stored = await self.writer.run(lambda: self._memory.stored(ids))
             seen = await follow.articles(source, seen, stored)
         return seen

@@ -37,6 +37,7 @@ from ketfeed.run.retag import begin as begin_tagging
 from ketfeed.run.schedule import Schedule
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
+from ketfeed.store.ready import ReadyFeed, prepare
 from ketfeed.store.records import PollCounts, PollWrite
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Polling:
 
     settings: Settings
     poller: Poller
-    sandbox: Sandbox
+    sandbox: Sandbox[ReadyFeed]
 
     def take_up(self, catalog: Catalog) -> None:
         """From the next poll on: the catalog's rules, User-Agent and address."""
@@ -96,7 +97,7 @@ async def polling(
     give_back_freed_memory()
     begin_tagging(store, catalog.rules)
     client = Client(settings, user_agent=user_agent(catalog, settings))
-    sandbox = Sandbox(settings, catalog.rules)
+    sandbox = Sandbox(settings, catalog.rules, prepare)
     poller = Poller(
         settings=settings,
         client=client,

@@ -15,7 +15,6 @@ from ketfeed.model import (
     GOOD_OUTCOMES,
     FeedInfo,
     FetchResult,
-    NormalisedFeed,
     Outcome,
     Redirect,
     Source,
@@ -25,6 +24,7 @@ from ketfeed.model import (
 from ketfeed.run import cadence
 from ketfeed.run.health import health_of
 from ketfeed.settings import Settings
+from ketfeed.store.ready import ReadyFeed
 
 READER_VERSION = "1"  # raised when the same bytes would be read differently: everything is then read once more
 ERROR_CHARACTERS = 300
@@ -111,7 +111,7 @@ class Seen:
     error: str | None = None
     result: FetchResult | None = None  # None: no reply
     full: bool = False
-    feed: NormalisedFeed | None = None  # None: not read
+    feed: ReadyFeed | None = None  # None: not read
     body_hash: str | None = None  # of the body read or recognised
     keep_validators: bool = True  # False: the document does not tell whether what hangs on it has changed
     moved_to: str | None = None  # where the source says it has moved for good, proven to be the same feed
@@ -203,7 +203,7 @@ def _learn(state: SourceState, seen: Seen) -> dict[str, object]:
     if seen.full:
         changes["last_full_at"] = now
     if feed is not None:
-        dates = [date for entry in feed.entries if (date := entry.published or entry.updated) and date <= now]
+        dates = [date for date in feed.dates if date <= now]
         info = feed.info
         changes |= {
             "entries_hash": feed.entries_hash,

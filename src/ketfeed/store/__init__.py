@@ -8,8 +8,10 @@ Store (db.py)  one per process, thread-safe, the only owner of a database connec
 ├── edits      edits.py     editors' decisions, append-only, stronger than rules
 ├── tags       tags.py      new rules over old entries
 └── search     search.py    full text, newest first
+ready.py       pure: a document made ready to be written, where it was read
 listing.py     pure: which feeds does a story stand in, and under which entry?
-stories.py     which stored entries may tell the same story as a new one?
+linking.py     which stored entries may tell the same story as a new one?
+keys.py        pure: by what a story is found
 codec.py       pure: model values to columns and back
 schema.py      the tables        migrations/  how an older database becomes this one
 ```

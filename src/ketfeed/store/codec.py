@@ -256,11 +256,16 @@ def tagging_from(row: Row, matches: Iterable[Row]) -> Tagging:
     )
 
 
+def match_values(tagging: Tagging) -> list[tuple[str, int, float, str]]:
+    """Rows of ``match`` without the entry: topic, position, score, reasons."""
+    return [(one.topic, at, one.score, reasons_text(one.reasons)) for at, one in enumerate(tagging.matches)]
+
+
 def match_columns(number: int, tagging: Tagging) -> list[dict[str, Any]]:
     """Rows of ``match`` for one entry."""
     return [
-        {"entry": number, "topic": one.topic, "position": at, "score": one.score, "reasons": reasons_text(one.reasons)}
-        for at, one in enumerate(tagging.matches)
+        {"entry": number, "topic": topic, "position": at, "score": score, "reasons": reasons}
+        for topic, at, score, reasons in match_values(tagging)
     ]
 
 

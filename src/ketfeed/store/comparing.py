@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from ketfeed.model import Entry, NormalisedFeed, Tagging
-from ketfeed.store.codec import entry_columns
+from ketfeed.store.ready import ReadyEntry, ReadyFeed
 from ketfeed.store.schema import ENTRY, SOURCE, STATE
 
 Stored = Any
@@ -55,24 +54,28 @@ _SOURCES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class New:
-    """An entry the store has not seen."""
+    """An entry the store has not seen; saving gives it its number, its story and whether it is announced."""
 
-    entry: Entry
-    tagging: Tagging
-    columns: dict[str, Any]
+    entry: ReadyEntry
     source: SourceFacts
     now: int  # time of the visit
+    number: int = 0
+    story: int = 0
+    announced: bool = True
+
+    @property
+    def may_show(self) -> bool:
+        """Whether it may stand in feeds once it is announced, and so needs a story."""
+        return self.entry.relevant or self.source.policy == "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
     """A stored entry that the document has otherwise, or under another raw id."""
 
-    entry: Entry
-    tagging: Tagging | None  # None: the stored one holds
-    columns: dict[str, Any]
+    entry: ReadyEntry
     row: Stored
     source: SourceFacts | None
     now: int
@@ -80,7 +83,7 @@ class Edited:
     @property
     def shown(self) -> bool:
         """Did anything change but the raw id?"""
-        return bool(self.columns["content_hash"] != self.row.content_hash)
+        return bool(self.entry.content_hash != self.row.content_hash)
 
 
 @dataclass(slots=True)
@@ -92,30 +95,31 @@ class Compared:
     unchanged: int = 0
 
 
-def compare(connection: Connection, feed: NormalisedFeed, source: SourceFacts, now: int) -> Compared:
+def compare(connection: Connection, feed: ReadyFeed, source: SourceFacts) -> Compared:
     """Look the document's entries up by raw id, then by link and title; the first of equal raw ids counts."""
     parts = Compared()
-    taggings: Iterable[Tagging | None] = feed.taggings or (None,) * len(feed.entries)
-    document: dict[str, tuple[Entry, Tagging | None, dict[str, Any]]] = {}
-    for entry, tagging in zip(feed.entries, taggings, strict=True):
-        columns = entry_columns(entry)
-        document.setdefault(columns["raw_id"], (entry, tagging, columns))
-    known = _known(connection, source, document) if source.entries else {}
-    moved = _given_new_ids(connection, source, document, known, feed.info.homepage) if source.entries else {}
-    for raw_id, (entry, said, columns) in document.items():
+    document: dict[str, ReadyEntry] = {}
+    for entry in feed.entries:
+        document.setdefault(entry.raw_id, entry)
+    if not source.entries:
+        parts.new = [New(entry, source, feed.now) for entry in document.values()]
+        return parts
+    known = _known(connection, source, document)
+    moved = _given_new_ids(connection, source, document, known, feed.info.homepage)
+    for raw_id, entry in document.items():
         row = known.get(raw_id)
         if row is None:
             row = moved.get(raw_id)
         if row is None:
-            parts.new.append(New(entry, said or Tagging(), columns, source, now))
-        elif row.content_hash == columns["content_hash"] and row.raw_id == raw_id:
+            parts.new.append(New(entry, source, feed.now))
+        elif row.content_hash == entry.content_hash and row.raw_id == raw_id:
             parts.unchanged += 1
         else:
-            parts.edited.append(Edited(entry, said, columns, row, source, now))
+            parts.edited.append(Edited(entry, row, source, feed.now))
     return parts
 
 
-def _known(connection: Connection, source: SourceFacts, document: dict[str, Any]) -> dict[str, Stored]:
+def _known(connection: Connection, source: SourceFacts, document: Mapping[str, ReadyEntry]) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
     wanted = list(document)
     for start in range(0, len(wanted), CHUNK):
@@ -127,8 +131,8 @@ def _known(connection: Connection, source: SourceFacts, document: dict[str, Any]
 def _given_new_ids(
     connection: Connection,
     source: SourceFacts,
-    document: dict[str, Any],
-    known: dict[str, Stored],
+    document: Mapping[str, ReadyEntry],
+    known: Mapping[str, Stored],
     homepage: str | None,
 ) -> dict[str, Stored]:
     """New raw ids whose link and title belong to a stored entry that the document no longer names.
@@ -137,9 +141,9 @@ def _given_new_ids(
     and title under which several entries are stored, unless the date is the same too.
     """
     fresh: dict[int, list[str]] = {}
-    for raw_id, (entry, _, columns) in document.items():
-        if raw_id not in known and columns["same_key"] is not None and entry.link != homepage:
-            fresh.setdefault(columns["same_key"], []).append(raw_id)
+    for raw_id, entry in document.items():
+        if raw_id not in known and entry.same_key is not None and entry.link != homepage:
+            fresh.setdefault(entry.same_key, []).append(raw_id)
     keys = [key for key, raw_ids in fresh.items() if len(raw_ids) == 1]
     stored: dict[int, list[Stored]] = {}
     for start in range(0, len(keys), CHUNK):
@@ -150,7 +154,7 @@ def _given_new_ids(
     found: dict[str, Stored] = {}
     for key, rows_of_key in stored.items():
         raw_id = fresh[key][0]
-        published = document[raw_id][2]["published"]
+        published = document[raw_id].published
         match = rows_of_key if len(rows_of_key) == 1 else [row for row in rows_of_key if row.published == published]
         if len(match) == 1 and _same_time(match[0].published, published):
             found[raw_id] = match[0]

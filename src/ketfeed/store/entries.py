@@ -42,6 +42,7 @@ class Entries:
             with self._database.write() as connection:
                 return saving.save(connection, batch, self._candidates)
         except StoreError as error:
+            self._candidates.forget()
             raise StorageFailed(str(error)) from error
 
     def get(self, entry: str) -> StoredEntry:

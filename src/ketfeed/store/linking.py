@@ -1,9 +1,6 @@
 """Which stored entries may tell the same story as a new one, and which story it therefore joins.
 
-``topics.stories`` says by which keys an entry can be found and decides between candidates; this module only looks up.
-A key is one 64-bit number: a span of time in the upper 15 bits (0: no bound) and 48 bits of a hash. A span is twice the
-window in which two reports of one event may lie, so an entry's neighbours are always in one or two spans, and looking
-up costs the same among a thousand entries and a million.
+``topics.stories`` says by which keys an entry can be found and decides between reports; this module only looks up.
 """
 
 from __future__ import annotations
@@ -12,25 +9,19 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from hashlib import blake2b
 from heapq import nsmallest
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from ketfeed.model import Entry, Tagging
 from ketfeed.store.codec import dump, entry_from, tagging_from
-from ketfeed.store.meta import insert_new, run_many, upsert
+from ketfeed.store.keys import Clue, asked_keys, own_keys, unpack
+from ketfeed.store.meta import insert_rows, run_many, upsert
 from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
 from ketfeed.store.times import from_us
 from ketfeed.topics import stories
-from ketfeed.topics.stories import StoryCandidate, StoryKeys
-from ketfeed.topics.story_rules import report
+from ketfeed.topics.story_report import Report, report
 
-SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
-WINDOW = stories.WINDOW // timedelta(microseconds=1)
-LAST_SPAN = 0x7FFF
 CANDIDATES = 8
 """Looked at per entry, with the other members of their stories; most of them share one common word by chance."""
 HOLDERS = 12
@@ -46,10 +37,17 @@ class Arrival:
     """An entry that needs a story."""
 
     number: int
-    entry: Entry
-    tagging: Tagging
+    clue: Clue
     sort_at: int
-    priority: int
+    changed_at: int
+    content_hash: bytes
+
+
+class Told(NamedTuple):
+    """A stored entry as the others are compared with it."""
+
+    story: int
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +65,41 @@ def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates)
     """Decide in order for each entry and write its keys; the rest is the caller's to write, once the entries are."""
     if not arrivals:
         return NO_LINKS
-    made = {one.number: report(one.entry, one.tagging, from_us(one.sort_at)) for one in arrivals}
-    keys = {one.number: stories.story_keys(one.entry, one.tagging, made[one.number]) for one in arrivals}
-    own = {one.number: own_keys(keys[one.number], one.sort_at) for one in arrivals}
-    nearest = _nearest(connection, arrivals, keys, own)
+    own = {one.number: own_keys(one.clue.exact, one.clue.near, one.sort_at) for one in arrivals}
+    nearest = _nearest(connection, arrivals, own)
     stored = known.load(connection, {number for numbers in nearest.values() for number in numbers})
-    members = defaultdict[str, list[int]](list)
-    for number, candidate in stored.items():
-        members[candidate.story].append(number)
+    members = defaultdict[int, list[int]](list)
+    for number, told in stored.items():
+        members[told.story].append(number)
     joined: dict[int, int] = {}
     reasons: dict[int, tuple[str, ...]] = {}
     for one in arrivals:
+        mine = unpack(one.clue.report, one.sort_at)
         story = one.number
-        # One member that contradicts keeps an entry out of a story, so decide() has to see them with the candidates.
+        # One member that contradicts keeps an entry out of a story, so all are compared, not the candidate alone.
         near = {number for number in nearest[one.number] if number in stored}
         whole = {stored[number].story for number in near}
-        near.update(number for story_id in whole for number in members[story_id][-MEMBERS:])
-        candidates = [stored[number] for number in sorted(near)]
-        if candidates:
-            when, ready = from_us(one.sort_at), made[one.number]
-            decision = stories.decide(one.entry, one.tagging, when, keys[one.number], candidates, ready)
-            if decision.join is not None:
-                story = joined[one.number] = int(decision.join)
-                reasons[one.number] = decision.reasons
-        stored[one.number] = StoryCandidate(
-            entry=one.entry, tagging=one.tagging, story=str(story), sort_at=from_us(one.sort_at), priority=one.priority,
-            report=made[one.number],
-        )  # fmt: skip
-        members[str(story)].append(one.number)
-    rows = sorted((key, number) for number, mine in own.items() for key in mine)
-    run_many(connection, insert_new(connection, STORY_KEY), [{"key": key, "entry": number} for key, number in rows])
+        near.update(number for name in whole for number in members[name][-MEMBERS:])
+        candidates = defaultdict[int, list[Report]](list)
+        for number in sorted(near):
+            candidates[stored[number].story].append(stored[number].report)
+        best = stories.best_story(mine, candidates) if candidates else None
+        if best is not None:
+            story = joined[one.number] = best[0]
+            reasons[one.number] = best[1].reasons
+        stored[one.number] = Told(story, mine)
+        members[story].append(one.number)
+        known.remember(one.number, (story, one.changed_at, one.content_hash), stored[one.number])
+    rows = sorted([(key, number) for number, mine in own.items() for key in mine])
+    insert_rows(connection, STORY_KEY, ("key", "entry"), rows, known=True)
     return Links(joined, reasons)
 
 
 def _nearest(
-    connection: Connection, arrivals: Sequence[Arrival], keys: Mapping[int, StoryKeys], own: Mapping[int, Sequence[int]]
+    connection: Connection, arrivals: Sequence[Arrival], own: Mapping[int, Sequence[int]]
 ) -> dict[int, list[int]]:
     """Per arrival, the likeliest companions among stored entries and the arrivals before it."""
-    asked = {one.number: asked_keys(keys[one.number], one.sort_at) for one in arrivals}
+    asked = {one.number: asked_keys(one.clue.exact, one.clue.near, one.sort_at) for one in arrivals}
     holders = find_holders(connection, {key for wanted in asked.values() for key in wanted})
     found: dict[int, list[int]] = {}
     for one in arrivals:
@@ -159,28 +154,6 @@ def move_entries(connection: Connection, links: Links) -> None:
 _MOVE = update(ENTRY).where(ENTRY.c.number == bindparam("at_number")).values(story=bindparam("to_story"))
 
 
-def hash48(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big")
-
-
-def span(moment: int) -> int:
-    """The span of a time in microseconds, from 1; times before 1970 or absurdly late share the ends."""
-    return min(max(moment // SPAN + 1, 1), LAST_SPAN)
-
-
-def own_keys(keys: StoryKeys, sort_at: int) -> list[int]:
-    """The keys an entry is stored under."""
-    high = span(sort_at) << 48
-    return [hash48(key) for key in keys.exact] + [high | hash48(key) for key in keys.near]
-
-
-def asked_keys(keys: StoryKeys, sort_at: int) -> list[int]:
-    """The keys its possible companions are stored under: the spans that the window around it touches."""
-    highs = {span(sort_at - WINDOW) << 48, span(sort_at + WINDOW) << 48}
-    hashes = [hash48(key) for key in keys.near]
-    return [hash48(key) for key in keys.exact] + [high | one for high in highs for one in hashes]
-
-
 def find_holders(connection: Connection, keys: Iterable[int]) -> defaultdict[int, list[int]]:
     """Entry numbers by key, for those keys that any entry has; the newest of a key that very many have."""
     found: defaultdict[int, list[int]] = defaultdict(list)
@@ -205,20 +178,33 @@ _HOLDERS = (
 _HOLDERS_IN = select(STORY_KEY.c.key, STORY_KEY.c.entry).where(STORY_KEY.c.key.in_(bindparam("keys", expanding=True)))
 
 
-class Candidates:
-    """Stored entries as candidates, without large texts and matches; those asked for lately are kept.
+Stamp = tuple[int, int, bytes]
+"""Story, time of the last change and fingerprint of an entry: while these stay, it tells the same."""
 
-    What was kept is used again only while the entry is as it was, so neither edits nor a rolled back transaction
-    can leave a wrong one. Used by one writer at a time.
+
+class Candidates:
+    """Stored entries as story rules see them; those asked for or stored lately are kept.
+
+    What was kept is used again only while the entry is as it was, so edits cannot leave a wrong one; after a
+    transaction that was rolled back ``forget`` must follow. Used by one writer at a time.
     """
 
     def __init__(self, keep: int = 2000) -> None:
         self._keep = keep
-        self._known: dict[int, tuple[tuple[int, int, bytes], StoryCandidate]] = {}
+        self._known: dict[int, tuple[Stamp, Told]] = {}
 
-    def load(self, connection: Connection, numbers: Iterable[int]) -> dict[int, StoryCandidate]:
+    def remember(self, number: int, stamp: Stamp, told: Told) -> None:
+        """Keep an entry that is about to be written."""
+        self._known.pop(number, None)
+        self._known[number] = (stamp, told)
+
+    def forget(self) -> None:
+        """Keep nothing: what was about to be written was not."""
+        self._known.clear()
+
+    def load(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Told]:
         """Some entries and the newest members of their stories, by number, in the order stored."""
-        found: dict[int, StoryCandidate] = {}
+        found: dict[int, Told] = {}
         missing: list[int] = []
         wanted = sorted(numbers)
         for start in range(0, len(wanted), CHUNK):
@@ -231,25 +217,17 @@ class Candidates:
                     missing.append(number)
         for start in range(0, len(missing), CHUNK):
             for row in connection.execute(_LIGHT, {"numbers": missing[start : start + CHUNK]}):
-                self._known.pop(row.number, None)
-                found[row.number] = _candidate(row._asdict())
-                self._known[row.number] = ((row.story, row.changed_at, row.content_hash), found[row.number])
+                found[row.number] = _told(row._asdict())
+                self.remember(row.number, (row.story, row.changed_at, row.content_hash), found[row.number])
         for number in list(self._known)[: max(0, len(self._known) - self._keep)]:
             del self._known[number]
         return dict(sorted(found.items()))
 
 
-def _candidate(row: dict[str, Any]) -> StoryCandidate:
+def _told(row: dict[str, Any]) -> Told:
     light = row | {"summary": "", "content": "", "text": "", "raw": None, "raw_id": ""}
-    entry, tagging, sort_at = entry_from(light, row["source_id"]), tagging_from(row, ()), from_us(row["sort_at"])
-    return StoryCandidate(
-        entry=entry,
-        tagging=tagging,
-        story=str(row["story"]),
-        sort_at=sort_at,
-        priority=row["priority"],
-        report=report(entry, tagging, sort_at),
-    )
+    entry, tagging = entry_from(light, row["source_id"]), tagging_from(row, ())
+    return Told(row["story"], report(entry, tagging, from_us(row["sort_at"])))
 
 
 _LIGHT = (
@@ -257,7 +235,7 @@ _LIGHT = (
         ENTRY.c.number, ENTRY.c.id, ENTRY.c.story, ENTRY.c.title, ENTRY.c.link, ENTRY.c.canonical_link,
         ENTRY.c.excerpt, ENTRY.c.published, ENTRY.c.updated, ENTRY.c.sort_at, ENTRY.c.language, ENTRY.c.data,
         ENTRY.c.tagging, ENTRY.c.changed_at, ENTRY.c.content_hash, ENTRY.c.relevant, ENTRY.c.kind,
-        SOURCE.c.id.label("source_id"), SOURCE.c.priority,
+        SOURCE.c.id.label("source_id"),
     )
     .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
     .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))

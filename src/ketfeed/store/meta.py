@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Table, Update, bindparam, case, select
+from sqlalchemy import Connection, Delete, Table, Update, bindparam, case, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -52,6 +52,26 @@ def run_many(connection: Connection, statement: Insert | Update | Delete, rows: 
         return
     text, values = _driver_form(statement)
     connection.exec_driver_sql(text, [values(row) for row in rows])
+
+
+def insert_rows(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Sequence[Any]], *, known: bool = False
+) -> None:
+    """Add rows given as the values of ``names``. ``known``: a row whose key is there already is left alone."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_insert_text(table, names, known), rows)
+        return
+    statement = insert_new(connection, table) if known else insert(table)
+    connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _insert_text(table: Table, names: tuple[str, ...], known: bool) -> str:
+    verb = "INSERT OR IGNORE" if known else "INSERT"
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f'{verb} INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(names))})'
 
 
 @lru_cache(maxsize=64)

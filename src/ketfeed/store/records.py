@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ketfeed.model import Entry, NormalisedFeed, Outcome, Poll, Publish, Source, SourceState, Tagging
+from ketfeed.model import Entry, Outcome, Poll, Publish, Source, SourceState, Tagging
+from ketfeed.store.ready import ReadyFeed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,7 @@ class PollWrite:
     poll: Poll  # its counts are filled in by the store
     state: SourceState  # the new one; counts and ``entries`` are filled in by the store
     source: Source
-    feed: NormalisedFeed | None = None
+    feed: ReadyFeed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,17 +21,18 @@ from typing import Any
 from uuid import uuid5
 
 import structlog
-from sqlalchemy import Connection, bindparam, delete, exc, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exc, func, select, update
 
 from ketfeed.model import ENTRY_NAMESPACE
 from ketfeed.store import fulltext
-from ketfeed.store.codec import match_columns, poll_columns, state_columns, state_from, tagging_text
+from ketfeed.store.codec import poll_columns, state_columns, state_from
 from ketfeed.store.comparing import Edited, New, SourceFacts, compare, load_sources
 from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.linking import NO_LINKS, Arrival, Candidates, Links, link, loners, move_entries, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
-from ketfeed.store.meta import next_version, publish_version, read_number, run_many, upsert
+from ketfeed.store.meta import insert_rows, next_version, publish_version, read_number, run_many, upsert
 from ketfeed.store.placing import INSERT_PLACE, Changed, place_columns, relist
+from ketfeed.store.ready import ROW, clue_of
 from ketfeed.store.records import PollCounts, PollWrite
 from ketfeed.store.schema import ENTRY, MATCH, POLL, STATE
 from ketfeed.store.times import to_us
@@ -149,6 +150,7 @@ class _Saver:
             raise
         except Exception as error:  # one document, whatever it does to us, never costs the others their poll
             savepoint.rollback()
+            self.known.forget()
             self.next_number = first_number
             if len(visits) > 1:
                 return [count for visit in visits for count in self.documents([visit])]
@@ -171,7 +173,7 @@ class _Saver:
             if write.feed is None:
                 counts.append(PollCounts())
                 continue
-            parts = compare(self.connection, write.feed, source, to_us(write.poll.started_at))
+            parts = compare(self.connection, write.feed, source)
             _announce(parts.new, source, self.backfill)
             new += parts.new
             edited += parts.edited
@@ -195,28 +197,33 @@ class _Saver:
         self.next_number += len(new)
         arrivals = []
         for number, one in enumerate(new, start=first):
-            one.columns.update(_own_columns(one, number))
-            if one.tagging.relevant or one.source.policy == "all":
-                arrivals.append(Arrival(number, one.entry, one.tagging, one.columns["sort_at"], one.source.priority))
+            one.number = number
+            if one.source.salt is not None:
+                one.entry = one.entry._replace(id=_salted(one.source, one.entry.raw_id))
+            if one.may_show:
+                found, entry = clue_of(one.entry, one.source.id), one.entry
+                arrivals.append(Arrival(number, found, entry.sort_at, one.now, entry.content_hash))
         links = link(connection, arrivals, self.known)
         for one in new:
-            number = one.columns["number"]
-            one.columns["story"] = links.joined.get(number, number)
-        run_many(connection, _INSERT_ENTRY, [one.columns for one in new])
+            one.story = links.joined.get(one.number, one.number)
+        rows = [
+            (one.number, one.source.number, one.story, one.now, one.now, one.announced, False, *one.entry[:_WIDTH])
+            for one in new
+        ]
+        insert_rows(connection, ENTRY, _ENTRY_ROW, rows)
         write_reasons(connection, links)
         fulltext.add(connection, first, self.next_number - 1)
-        matches = [row for one in new for row in match_columns(one.columns["number"], one.tagging)]
-        run_many(connection, _INSERT_MATCH, matches)
+        insert_rows(connection, MATCH, _MATCH_ROW, [(one.number, *match) for one in new for match in one.entry.matches])
         changed = self._place(new, set(links.joined.values()))
         if self.waiting:
-            ids = {one.columns["id"]: one.columns["number"] for one in new}
+            ids = {one.entry.id: one.number for one in new}
             now = max(one.now for one in new)
             changed.update(adopt(connection, ids, self.version, now))
         return changed
 
     def _place(self, new: Sequence[New], crowded: set[int]) -> Changed:
         """Give new entries their places; stories that are one new entry alone need no look at what was there."""
-        alone = [_member(one) for one in new if one.columns["story"] not in crowded]
+        alone = [_member(one) for one in new if one.announced and one.may_show and one.story not in crowded]
         listed = [place_columns(place, self.version) for member in alone for place in places([member])]
         run_many(self.connection, INSERT_PLACE, listed)
         changed = Changed(row["feed"] for row in listed)
@@ -224,22 +231,9 @@ class _Saver:
         return changed
 
 
-def _own_columns(one: New, number: int) -> dict[str, Any]:
-    """What the store itself says of a new entry; the story and ``announced`` come from elsewhere."""
-    columns, now = one.columns, one.now
-    said = columns["published"] or columns["updated"]
-    return {
-        "number": number,
-        "id": one.entry.id if one.source.salt is None else _salted(one.source, columns["raw_id"]),
-        "source": one.source.number,
-        "first_seen": now,
-        "sort_at": now if said is None or said > now else said,
-        "changed_at": now,
-        "relevant": one.tagging.relevant,
-        "edited": False,
-        "kind": one.tagging.kind,
-        "tagging": tagging_text(one.tagging),
-    }
+_WIDTH = len(ROW)
+_ENTRY_ROW = ("number", "source", "story", "first_seen", "changed_at", "announced", "edited", *ROW)
+_MATCH_ROW = ("entry", "topic", "position", "score", "reasons")
 
 
 def change_entries(connection: Connection, edited: Sequence[Edited], version: int, known: Candidates) -> Changed:
@@ -252,49 +246,47 @@ def change_entries(connection: Connection, edited: Sequence[Edited], version: in
     fulltext.remove(connection, numbers)
     rows: list[dict[str, Any]] = []
     for one in edited:
-        columns, row, tagging = one.columns, one.row, one.tagging
-        when = columns["published"] or columns["updated"] or row.first_seen
-        rows.append(
-            columns
-            | {
-                "at_number": row.number,
-                "sort_at": min(row.sort_at, when),
-                "changed_at": one.now if one.shown else row.changed_at,
-                "relevant": row.relevant if tagging is None else tagging.relevant,
-                "kind": row.kind if tagging is None else tagging.kind,
-                "tagging": row.tagging if tagging is None else tagging_text(tagging),
-            }
-        )
+        entry, row = one.entry, one.row
+        when = row.first_seen if entry.said is None else entry.said
+        columns = dict(zip(ROW[1:], entry[1:], strict=False))  # the id stays
+        columns |= {
+            "at_number": row.number,
+            "sort_at": min(row.sort_at, when),
+            "changed_at": one.now if one.shown else row.changed_at,
+        }
+        if not entry.tagged:
+            columns |= {"relevant": row.relevant, "kind": row.kind, "tagging": row.tagging}
+        rows.append(columns)
     run_many(connection, _UPDATE_ENTRY, rows)
     for number in numbers:
         fulltext.add(connection, number, number)
-    tagged = [(one.row.number, one.tagging) for one in edited if one.tagging is not None]
-    run_many(connection, _DELETE_MATCHES, [{"at_entry": number} for number, _ in tagged])
-    run_many(connection, _INSERT_MATCH, [row for number, tagging in tagged for row in match_columns(number, tagging)])
+    tagged = [one for one in edited if one.entry.tagged]
+    run_many(connection, _DELETE_MATCHES, [{"at_entry": one.row.number} for one in tagged])
+    matches = [(one.row.number, *match) for one in tagged for match in one.entry.matches]
+    insert_rows(connection, MATCH, _MATCH_ROW, matches)
     links = _link_again(connection, edited, {row["at_number"]: row["sort_at"] for row in rows}, known)
     stories = {one.row.story for one in edited} | set(links.joined.values())
     return relist(connection, stories, version, [one.row.number for one in edited if one.shown])
 
 
 def _link_again(connection: Connection, edited: Sequence[Edited], sort_at: dict[int, int], known: Candidates) -> Links:
-    may = [
-        one for one in edited
-        if one.shown and one.source is not None and one.tagging is not None and not one.row.edited
-        and one.row.story == one.row.number and (one.tagging.relevant or one.source.policy == "all")
-    ]  # fmt: skip
-    alone = loners(connection, [one.row.number for one in may])
-    arrivals = [
-        Arrival(one.row.number, one.entry, one.tagging, sort_at[one.row.number], one.source.priority)
-        for one in may
-        if one.row.number in alone and one.tagging is not None and one.source is not None
-    ]
+    arrivals = []
+    alone: set[int] | None = None
+    for one in edited:
+        entry, row, source = one.entry, one.row, one.source
+        may_show = source is not None and entry.tagged and (entry.relevant or source.policy == "all")
+        if source is None or not may_show or not one.shown or row.edited or row.story != row.number:
+            continue
+        if alone is None:
+            alone = loners(connection, [other.row.number for other in edited if other.row.story == other.row.number])
+        if row.number in alone:
+            found, at = clue_of(entry, source.id), sort_at[row.number]
+            arrivals.append(Arrival(row.number, found, at, one.now, entry.content_hash))
     links = link(connection, arrivals, known) if arrivals else NO_LINKS
     move_entries(connection, links)
     return links
 
 
-_INSERT_ENTRY = insert(ENTRY)
-_INSERT_MATCH = insert(MATCH)
 _DELETE_MATCHES = delete(MATCH).where(MATCH.c.entry == bindparam("at_entry"))
 _STAYS = {"number", "id", "source", "story", "first_seen", "announced", "edited"}
 _UPDATE_ENTRY = (
@@ -305,21 +297,21 @@ _UPDATE_ENTRY = (
 
 
 def _member(one: New) -> Member:
-    """A new entry as placing sees it: no editor has decided anything about it yet."""
-    columns, source = one.columns, one.source
+    """A new entry that may be shown, as placing sees it: no editor has decided anything about it yet."""
+    entry, source = one.entry, one.source
     return Member(
-        number=columns["number"],
-        story=columns["story"],
+        number=one.number,
+        story=one.story,
         source=source.number,
         priority=source.priority,
-        kind=one.tagging.kind,
-        language=columns["language"],
-        sort_at=columns["sort_at"],
+        kind=entry.kind,
+        language=entry.language,
+        sort_at=entry.sort_at,
         visible=is_visible(
-            active=source.active, relevant=one.tagging.relevant, policy=source.policy,
-            announced=columns["announced"], hidden=False, pinned=False, added=False,
+            active=source.active, relevant=entry.relevant, policy=source.policy,
+            announced=one.announced, hidden=False, pinned=False, added=False,
         ),
-        topics=frozenset(match.topic for match in one.tagging.matches),
+        topics=frozenset(topic for topic, *_ in entry.matches),
         pinned=False,
     )  # fmt: skip
 
@@ -332,16 +324,14 @@ def _announce(new: Sequence[New], source: SourceFacts, backfill: int) -> None:
     Entries without a date count in the order of the document.
     """
     if source.entries:
-        for one in new:
-            one.columns["announced"] = True
         return
-    newest = sorted(new, key=lambda one: -(one.columns["published"] or one.columns["updated"] or 1 << 62))
-    eligible = [one for one in newest if one.tagging.relevant or source.policy == "all"]
+    newest = sorted(new, key=lambda one: -(one.entry.said or 1 << 62))
+    eligible = [one for one in newest if one.may_show]
     public = {id(one) for one in eligible}
     announced = {id(one) for one in eligible[:backfill]}
     announced |= {id(one) for one in newest[:backfill] if id(one) not in public}
     for one in new:
-        one.columns["announced"] = id(one) in announced
+        one.announced = id(one) in announced
 
 
 def _salted(source: SourceFacts, raw_id: str) -> str:

@@ -14,9 +14,9 @@ feed_version   when a feed's list last changed      host_hold   until when a hos
 archive_page   closed pages of a feed's history     meta        counters and marks
 ```
 
-Times (times.py) are whole microseconds since 1970 in UTC: they compare and index as numbers on every database and come back
-exactly as they were. Lists and reasons are JSON. Large columns stand last, so that a scan over the small ones does not
-read them.
+Times (times.py) are whole microseconds since 1970 in UTC: they compare and index as numbers on every database and come
+back exactly as they were. Lists and reasons are JSON. Large columns stand last, so that a scan over the small ones does
+not read them.
 """
 
 from __future__ import annotations

@@ -19,13 +19,15 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from ketfeed.model import Entry, Source, Tagging
-from ketfeed.store.codec import entry_columns, entry_from, match_columns, source_from, tagging_from, tagging_text
+from ketfeed.store.codec import entry_from, match_columns, source_from, tagging_from, tagging_text
 from ketfeed.store.comparing import Edited
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of, overrule
 from ketfeed.store.engine import Database
+from ketfeed.store.keys import clue
 from ketfeed.store.linking import Arrival, Candidates, link, loners, move_entries
 from ketfeed.store.meta import next_version, publish_version, read_meta, write_meta
 from ketfeed.store.placing import relist
+from ketfeed.store.ready import ready
 from ketfeed.store.records import Mark, TagChange, Tagged
 from ketfeed.store.saving import change_entries
 from ketfeed.store.schema import ENTRY, MATCH, SOURCE
@@ -82,9 +84,9 @@ class Tags:
                 row = current.get(tagged.number)
                 if row is None or row.content_hash != tagged.content_hash:
                     continue
-                columns = entry_columns(entry) | {"raw_id": row.raw_id}
-                if columns["content_hash"] != row.content_hash:
-                    edited.append(Edited(entry, tagging, columns, row, None, to_us(now)))
+                made = ready(entry, tagging, to_us(now))._replace(raw_id=row.raw_id)
+                if made.content_hash != row.content_hash:
+                    edited.append(Edited(made, row, None, to_us(now)))
             if edited:
                 version = next_version(connection)
                 changed = change_entries(connection, edited, version, self._candidates)
@@ -197,7 +199,7 @@ def _apply(
     matches = [row for tagged, tagging in pairs for row in match_columns(tagged.number, tagging)]
     if matches:
         connection.execute(insert(MATCH), matches)
-    stories = {current[number].story for number in numbers} | _look_for_stories(connection, pairs, current, known)
+    stories = {current[number].story for number in numbers} | _look_for_stories(connection, pairs, current, now, known)
     version = next_version(connection)
     publish_version(connection, version, relist(connection, stories, version, numbers), now)
     changes = []
@@ -210,16 +212,21 @@ def _apply(
 
 
 def _look_for_stories(
-    connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], current: Mapping[int, Any], known: Candidates
+    connection: Connection,
+    pairs: Sequence[tuple[Tagged, Tagging]],
+    current: Mapping[int, Any],
+    now: int,
+    known: Candidates,
 ) -> set[int]:
     """Entries that may be public only now were never asked for their story; returns the stories they join."""
     alone = loners(connection, [number for number, row in current.items() if row.story == number and not row.edited])
-    arrivals = [
-        Arrival(tagged.number, tagged.entry, tagging, current[tagged.number].sort_at, current[tagged.number].priority)
-        for tagged, tagging in pairs
-        if tagging.relevant and not tagged.tagging.relevant and current[tagged.number].policy != "all"
-        and tagged.number in alone
-    ]  # fmt: skip
+    arrivals = []
+    for tagged, tagging in pairs:
+        row = current[tagged.number]
+        newly = tagging.relevant and not tagged.tagging.relevant and row.policy != "all"
+        if newly and tagged.number in alone:
+            found = clue(tagged.entry, tagging, row.sort_at)
+            arrivals.append(Arrival(tagged.number, found, row.sort_at, now, tagged.content_hash))
     links = link(connection, arrivals, known)
     move_entries(connection, links)
     return set(links.joined.values())

@@ -13,10 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from ketfeed.model import Entry, EntryKind, Tagging
 from ketfeed.topics.sketch import minhashes
 from ketfeed.topics.story_rules import WINDOW, Report, Verdict, compare, report
+
+S = TypeVar("S", str, int)
+"""How somebody names stories."""
 
 __all__ = [
     "NEAR_KEYS",
@@ -24,6 +28,7 @@ __all__ = [
     "StoryCandidate",
     "StoryDecision",
     "StoryKeys",
+    "best_story",
     "cluster",
     "decide",
     "pick_primary",
@@ -103,13 +108,16 @@ def decide(
     for candidate in candidates:
         other = candidate.report or report(candidate.entry, candidate.tagging, candidate.sort_at)
         stories.setdefault(candidate.story, []).append(other)
-    best = _best(mine, stories)
+    best = best_story(mine, stories)
     return StoryDecision(None) if best is None else StoryDecision(best[0], best[1].reasons)
 
 
-def _best(mine: Report, stories: Mapping[str, Sequence[Report]]) -> tuple[str, Verdict] | None:
-    """The story with the strongest agreeing member and no contradicting one."""
-    best: tuple[float, str, Verdict] | None = None
+def best_story(mine: Report, stories: Mapping[S, Sequence[Report]]) -> tuple[S, Verdict] | None:
+    """The story with the strongest agreeing member and no contradicting one, by name or number, and why.
+
+    ``stories``: the reports of each one's members. None: a story of its own. Of equally good ones the first.
+    """
+    best: tuple[float, S, Verdict] | None = None
     for story in sorted(stories):
         verdict = _join(mine, stories[story])
         if verdict is not None and (best is None or verdict.score > best[0]):
