@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -198,7 +198,7 @@ async def run_ketfeed(sources: int, port: int, phases: list[str], latency: int, 
                     set_mode(port, phase, latency)
                     with Measured(port) as measured:
                         await due.drain()
-                    report("ketfeed", sources, phase, measured, _outcomes(store))
+                    report("ketfeed", sources, phase, measured, _outcomes(Path(folder) / "ketfeed.db"))
                     now += timedelta(hours=2)
                     await asyncio.sleep(settings.host_interval + 0.1)  # the hosts' pause is no part of the next phase
 
@@ -213,13 +213,15 @@ async def warm_up(sandbox: Any) -> None:  # noqa: ANN401  # ketfeed's Sandbox, i
     await sandbox.read(Document(body, "application/rss+xml", url), Source(id="warm", url=url), START)
 
 
-def _outcomes(store: Any) -> str:  # noqa: ANN401  # ketfeed's Store, imported late
-    counts: dict[str, int] = {}
-    new = 0
-    for state in store.sources.states():
-        counts[str(state.last_outcome)] = counts.get(str(state.last_outcome), 0) + 1
-        new += state.last_new
-    return f"{counts} new={new}"
+def _outcomes(database: Path) -> str:
+    """How the last polls ended; not asked of the store, which would hold every source's state in memory for it."""
+    import sqlite3
+
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "SELECT last_outcome, count(*), sum(last_new) FROM source_state GROUP BY 1"
+        ).fetchall()
+    return f"{ {outcome: count for outcome, count, _ in rows} } new={sum(new for *_, new in rows)}"
 
 
 def run_reader(sources: int, port: int, phases: list[str], workers: int) -> None:
