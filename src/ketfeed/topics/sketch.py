@@ -16,109 +16,8 @@ from functools import lru_cache
 from math import log
 from zlib import crc32
 
+from ketfeed.topics.synonyms import SYNONYMS
 from ketfeed.topics.terms import fold
-
-_SYNONYMS = """\
-esketamine: esketamine | spravato | s-ketamine | ketamine-derived nasal spray | ketamine nasal spray | nasal spray |
-    ketamine-based nasal spray | ketamine derivative | ketamine-based antidepressant | ketamine-like drug |
-    esketamine nasal spray
-j&j: johnson & johnson | johnson and johnson | j&j | janssen | johnson johnson
-monotherapy: monotherapy | standalone | stand-alone | used alone | on its own | by itself | without an oral
-    antidepressant | single therapy | solo treatment
-fda: fda | food and drug administration | us regulators | u s regulators | us regulator
-approve: approve | approves | approved | approval | approvals | nod | greenlights | green light | greenlight | gives
-    the green light | green-lights | clears | cleared | clearance | ok | oks | okays | authorizes | authorized |
-    authorises | authorised | authorization | backs | gets go-ahead | go-ahead | zulassung | licensed | expands
-    approval | expanded approval
-reject: reject | rejects | rejected | rejection | refuses | refused | declines | declined | turns down | turned down
-    | complete response letter | denies | denied | votes against | not recommended | will not be recommended | snubs
-recommend: recommend | recommends | recommended | recommendation | recommendations | endorses | endorsed | panel
-    votes
-depression: depression | depressed | depressive | antidepressant | antidepressants | antidepressive | mdd | trd |
-    treatment-resistant depression | major depressive disorder | major depression | depressione | low mood |
-    negative frame of mind | clinical depression | anti-depressant
-ptsd: ptsd | post-traumatic stress disorder | posttraumatic stress disorder | post-traumatic stress | posttraumatic
-    stress | post traumatic stress disorder
-ect: ect | electroconvulsive therapy | electroconvulsive | electroshock | shock therapy | electro-convulsive therapy
-ocd: ocd | obsessive-compulsive disorder | obsessive compulsive disorder | obsessive-compulsive
-crps: crps | complex regional pain syndrome
-aud: alcohol use disorder | alcohol use | alcoholism | alcoholic | alcoholics | alcohol addiction | alcohol dependence
-suicide: suicide | suicides | suicidal | suicidality | suicidal ideation | suicidal thoughts
-ketamine: ketamine | ketamina | ketamin | special k | racemic ketamine
-kap: ketamine-assisted therapy | ketamine-assisted psychotherapy | ketamine assisted therapy | psychedelic therapy |
-    psychedelic-therapy | psychedelic treatment | psychedelic healthcare | ketamine therapy | ketamine treatment |
-    kap
-veteran: veteran | veterans | vet | vets | military | service members | servicemembers | soldiers | active duty
-va: va | department of veterans affairs | veterans affairs | veterans administration
-buy: buy | buys | buying | orders | ordered | order | purchase | purchases | procure | procurement | large
-    quantities | a lot | massive purchase | bulk
-charge: charged | charges | charge | indicted | indictment | indictments | arrested | arrests | arrest | accused
-plead: pleads guilty | pleaded guilty | plead guilty | pled guilty | plea | plea deal | plea agreement | guilty plea
-sentence: sentenced | sentence | sentencing
-prison: prison | jailed | jail | behind bars | months in prison | years in prison
-confinement: home confinement | house arrest | home detention
-probation: probation | supervised release | suspended sentence | community service
-acquit: acquitted | not guilty | cleared of | charges dropped | dismissed
-die: death | dies | died | dead | killed | deaths | overdose | fatal
-reclassify: reclassify | reclassified | reclassification | reclassifying | upgrade | upgraded | class a | class-a |
-    tougher class
-review: review | reviews | ordered a review | seek advice | asked advisers | consult | asks experts
-offer: offer | offers | offering | covers | cover | coverage | provide | provides | benefit | benefits | perk |
-    employee benefit | health benefit | health benefits | healthcare benefit | healthcare benefits | health plan |
-    employee health benefits
-employee: employee | employees | worker | workers | staff | workforce | workplace
-bronner: bronner | bronners | dr bronner | dr bronners | dr bronner s | bronner s | magic soaps
-open: opens | opening | opened | launches | launched | launch | unveils | new location | new clinic
-close: closes | closing | closed | closure | shuts down | shut down | shutting down | shutters | ceases operations |
-    abruptly closes
-bankrupt: bankruptcy | bankrupt | chapter 11 | chapter 7 | insolvency | insolvent
-acquire: acquires | acquired | acquisition | buys out | takeover | merger | merges | to acquire
-fund: award | awards | awarded | grant | grants | funding | funds | funded | raises | raised | receives
-trial: trial | trials | study | studies | clinical trial | randomized trial | randomised trial | research |
-    experiment | test | tests
-show: shows | finds | found | suggests | suggest | reveals | demonstrates | reports | says | results | findings
-versus: versus | vs | compared with | compared to | comparison | comparable | better than | noninferior |
-    non-inferior | noninferiority | as effective as | outperforms | beats | superior
-quetiapine: quetiapine | seroquel | quetiapine xr | quetiapine extended release | extended-release quetiapine |
-    quetiapine extended-release
-phq9: phq-9 | patient-reported | patient-reported depression severity | patient questionnaire
-warn: warns | warning | warnings | alert | alerts | cautions | caution
-ban: ban | bans | banned | prohibits | prohibited
-psilocybin: psilocybin | magic mushrooms | magic mushroom | shrooms
-mdma: mdma | ecstasy | midomafetamine
-legalize: legalize | legalizes | legalise | decriminalize | decriminalizes | decriminalization | decriminalisation |
-    legalization
-eu: ema | chmp | european commission | european medicines agency | eu | europe | european
-canada: health canada | canada | canadian | cadth
-australia: tga | pbs | pbac | australia | australian | therapeutic goods administration
-japan: japan | japanese | pmda
-china: china | chinese | nmpa
-scotland: smc | scottish medicines consortium | scotland | scottish
-uk: uk | united kingdom | britain | british | england | mhra
-phase1: phase 1 | phase i | phase 1a | phase 1b
-phase2: phase 2 | phase ii | phase 2a | phase 2b | phase iib | phase iia | mid-stage
-phase3: phase 3 | phase iii | phase 3b | phase 3a | late-stage
-phase4: phase 4 | phase iv | post-marketing
-nhs: nhs | national health service
-nice: nice | national institute for health and care excellence
-home office: home office | policing minister | crime minister | ministers | minister
-study start: recruiting | sought | looking for | recruit | enroll | enrolling | will test | will study | to examine
-    | will evaluate | to test
-child: pediatric | paediatric | adolescents | adolescent | children | teens | teenagers | 12 to 17 year olds
-say: says | say | said | tells | told | talks | opens up | admits | admitted | admission | confirms | confirmed |
-    defends | reveals | suggests | interview | interviewed | interviewer
-use: use | uses | using | takes | taking | took | prescription | prescribed | his ketamine
-investor: investor | investors | investitori | shareholders | tesla
-one: 1st | first
-six: 6 | six
-fail: fails | failed | fail | misses endpoint | misses primary endpoint | missed its primary endpoint | misses |
-    missed | did not beat placebo | did not reach significance | falls short | fell short | no better than placebo |
-    disappoints
-meet: meets primary endpoint | met its primary endpoint | meets endpoint | hits goal | hits phase 3 goal |
-    beats placebo | beat placebo | succeeds
-arketamine: arketamine | pcn-101 | r-ketamine
-"""
-"""One concept a line: its name, then the words and phrases that mean it."""
 
 
 def _read_synonyms(table: str) -> dict[str, str]:
@@ -130,7 +29,7 @@ def _read_synonyms(table: str) -> dict[str, str]:
     return found
 
 
-_CONCEPTS = _read_synonyms(_SYNONYMS)
+_CONCEPTS = _read_synonyms(SYNONYMS)
 
 STOP_WORDS = frozenset("""\
     a about above after again all also am an and any are as at be because been before being between both but by can
@@ -158,6 +57,7 @@ _COMMON = frozenset("""\
     smoking postpartum crps aud fibromyalgia migraine headache psychotherapy assisted kap separation dog dogs cat
     cats pet pets owner phobia panic social generalized schizophrenia autism consider argue safe lead led john david
     michael department emergency surgery postoperative perioperative anesthesia lithium opioid opioids addiction
+    los angeles york san francisco las vegas
     awareness national september prevention lifeline psychedelic psychedelics nasal spray weeks
 """.split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
 """Words that most entries of this field share: they say the subject, not the event."""

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from ketfeed.model import Entry, EntryKind, Tagging
 from ketfeed.topics.sketch import minhashes
+from ketfeed.topics.story_events import DRUGS, ROLES
 from ketfeed.topics.story_rules import WINDOW, Report, Verdict, compare, report
 
 S = TypeVar("S", str, int)
@@ -36,6 +37,11 @@ __all__ = [
 ]
 
 NEAR_KEYS = 12
+
+MOST_EVENTS = 4
+"""Events of a title that are keys, in place of as many minhashes."""
+
+_GENERAL = DRUGS | ROLES
 
 MOST_HOLDERS = 300
 """Entries of one file that may share a near key; beyond it the key is chance and comparing them all takes too long."""
@@ -83,10 +89,17 @@ def story_keys(entry: Entry, tagging: Tagging, ready: Report | None = None) -> S
     return StoryKeys(exact, near_keys(made))
 
 
+def _by_subject(event: str) -> tuple[bool, str]:
+    """Drugs and roles before names: a title in capitals has many words that look like names."""
+    return event.partition(" ")[2] not in _GENERAL, event
+
+
 def near_keys(made: Report) -> tuple[str, ...]:
     """The title as a whole, and minhashes of the concepts: what reports of one event share."""
-    title = (f"t:{made.marks.title[:60]}",) if made.marks.title else ()
-    return (*title, *minhashes(made.sketch, NEAR_KEYS - 1))
+    first = [f"t:{made.marks.title[:60]}"] if made.marks.title else []
+    told = [*sorted(made.marks.events, key=_by_subject), *sorted(made.marks.findings), *sorted(made.marks.samples)]
+    first += [f"e:{event}"[:40] for event in told[:MOST_EVENTS]]
+    return (*first, *minhashes(made.sketch, NEAR_KEYS - len(first)))
 
 
 def decide(

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ketfeed.model import Entry, EntryKind, Tagging
 from ketfeed.topics.identify import main_identifiers
 from ketfeed.topics.sketch import Sketch, sketch
+from ketfeed.topics.story_events import PHASES, ROLES, STATES, TOLD_RESULTS, events, findings
 from ketfeed.topics.terms import fold
 
 Concepts = frozenset[str]
@@ -41,6 +42,7 @@ _EXPLAINER = re.compile(
 
 STAGES: tuple[tuple[str, Concepts], ...] = (
     ("verdict", frozenset({"sentence", "prison", "confinement", "probation", "acquit"})),
+    ("convict", frozenset({"convict"})),
     ("plead", frozenset({"plead"})),
     ("charge", frozenset({"charge"})),
 )
@@ -49,12 +51,13 @@ STAGES: tuple[tuple[str, Concepts], ...] = (
 ACTIONS = frozenset({"approve", "reject", "reclassify", "buy", "bankrupt", "acquire", "close"})
 """What happened, when it is one of these."""
 
-SCOPES = frozenset({"monotherapy", "child", "suicide", "bipolar", "ptsd", "psilocybin", "mdma"})
+SCOPES = frozenset({"monotherapy", "child", "suicide", "bipolar"})
 """What a decision is about: an approval as monotherapy is not the first approval."""
 
-OUTCOMES = frozenset({"prison", "confinement", "probation", "acquit"})
-PHASES = frozenset({"phase1", "phase2", "phase3", "phase4"})
+TITLE_SCOPES = frozenset({"ptsd", "psilocybin", "mdma"})
+"""What makes another decision only where a title says so: a summary need not name the disorder again."""
 
+OUTCOMES = frozenset({"prison", "confinement", "probation", "acquit"})
 PLACES = frozenset({"fda", "eu", "canada", "australia", "japan", "china", "scotland", "nice"})
 """Who decided: the same drug is approved in many places."""
 
@@ -63,6 +66,7 @@ QUALIFIERS = frozenset(
 )
 """Concepts that make another announcement of the same actor: both reports of one event name them."""
 
+_BUYERS = frozenset({"va", "veteran", "trump", "nhs", "government", "hospital", "army", "pentagon", "state"})
 _NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer)\b")
 
 _SMALL = frozenset("12345")
@@ -101,6 +105,11 @@ class Marks:
     told: str | None  # the stage, when the title tells it
     actions: Concepts
     scopes: Concepts
+    events: Concepts  # what the title tells, as "deed subject"
+    findings: Concepts  # what is told of a study, as "detail disorder"
+    begins: bool  # a study that is to be done
+    states: Concepts  # of the title
+    roles: Concepts  # of those accused, in the title
     outcomes: Concepts
     phases: Concepts
     places: Concepts
@@ -137,7 +146,7 @@ def report(
     """An entry as story rules see it. ``seen`` dates an entry without a date; ``span`` is a date known only roughly."""
     own = frozenset(main_identifiers(entry, tagging.identifiers))
     cited = _cited(tagging, own)
-    link = f"link:{entry.canonical_link}" if entry.canonical_link and not entry.link_is_redirect else None
+    link = f"link:{entry.canonical_link}" if _names_a_page(entry) else None
     earliest, latest = span or (entry.published or seen, entry.published or seen)
     return Report(
         id=entry.id,
@@ -154,6 +163,12 @@ def report(
         latest=latest,
         dated=span is not None or entry.published is not None,
     )
+
+
+def _names_a_page(entry: Entry) -> bool:
+    """Whether the link is one report's: the front page of a site is everybody's."""
+    link = entry.canonical_link
+    return link is not None and ("/" in link.rstrip("/") or "?" in link) and not entry.link_is_redirect
 
 
 def _cited(tagging: Tagging, own: Concepts) -> Concepts:
@@ -186,14 +201,32 @@ def _marks(title: str, excerpt: str) -> Marks:
         recurs=bool(_RECURRING.search(folded)),
         stage=told or _stage(made.lead),
         told=told,
-        actions=made.title & ACTIONS,
-        scopes=made.lead & SCOPES,
+        actions=_actions(made),
+        scopes=made.lead & SCOPES | made.title & TITLE_SCOPES,
+        events=events(title, made, told, _actions(made)),
+        findings=findings(made),
+        begins="study start" in made.title or ("study start" in made.lead and not made.title & TOLD_RESULTS),
+        states=made.title & STATES,
+        roles=made.title & ROLES,
         outcomes=made.lead & OUTCOMES,
         phases=made.lead & PHASES,
         places=made.lead & PLACES,
-        qualifiers=made.title & QUALIFIERS,
+        qualifiers=_qualifiers(made),
     )
 
 
-def _stage(concepts: Concepts) -> str | None:
-    return next((name for name, signs in STAGES if signs & concepts), None)
+def _qualifiers(made: Sketch) -> Concepts:
+    """What the title is only about; for compounded ketamine also that it is a nasal spray, of which others warned."""
+    return made.title & (QUALIFIERS | {"esketamine"} if "compounded" in made.lead else QUALIFIERS)
+
+
+def _actions(made: Sketch) -> Concepts:
+    """What happened. Who buys without being a state's health service buys a company."""
+    actions = made.title & ACTIONS
+    if "buy" in actions and not made.lead & _BUYERS:
+        return actions - {"buy"} | {"acquire"}
+    return actions
+
+
+def _stage(told: Concepts) -> str | None:
+    return next((name for name, signs in STAGES if signs & told), None)

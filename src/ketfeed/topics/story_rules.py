@@ -15,7 +15,8 @@ from datetime import timedelta
 
 from ketfeed.model import EntryKind
 from ketfeed.topics.sketch import Sketch, lead_overlap, mass, title_overlap, weight
-from ketfeed.topics.story_report import PAPERS, Marks, Report, report
+from ketfeed.topics.story_events import CASES, DISORDERS, RARE_ROLES, RESULTS, STUDY, TOLD_RESULTS
+from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, report
 
 __all__ = ["WINDOW", "Report", "Verdict", "compare", "report"]
 
@@ -51,6 +52,15 @@ RECORD_TITLE = 0.55
 
 EVERGREEN_TITLE = 0.55
 """Guides, opinions and clinics' pages have their own subject unless the title says it is the event's."""
+
+TOLD_SCORE = 0.12
+"""Two titles that tell the same deed of the same subject need no more than this besides."""
+
+DEATH_SCORE = 0.3
+"""A death is told of again with every charge and anniversary."""
+
+FOUND_SCORE = 0.19
+"""A study and its news, which name the same drug, disorder and detail of the study."""
 
 NEVER = 2.0
 COVERAGE_SCORE = 0.6  # a paper and its coverage without shared figures or people
@@ -117,13 +127,22 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     title, lead = title_overlap(one.sketch, other.sketch), lead_overlap(one.sketch, other.sketch)
     numbers = one.marks.samples & other.marks.samples
     figures = numbers or one.marks.amounts & other.marks.amounts
-    score = 0.4 * title + 0.6 * lead + (FIGURE_BONUS if figures else 0.0) + (NEWS_BONUS if _fresh(one, other) else 0.0)
+    fresh = _fresh(one, other)
+    score = 0.4 * title + 0.6 * lead + (FIGURE_BONUS if figures else 0.0) + (NEWS_BONUS if fresh else 0.0)
     score = round(score, 6)  # sums over sets differ in the last bits from process to process
     copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
     if one.kind in PAPERS and other.kind in PAPERS and _each_has_its_own(one.marks, other.marks):
         copies = False
     if shared_title >= TITLE_MASS and (copies or _contained(one.sketch, other.sketch)):
         return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {_words(one, other)}",))
+    told = one.marks.events & other.marks.events
+    if told and score >= _told_score(one, other, told):
+        return Verdict(same=True, score=score, reasons=(f"both tell: {', '.join(sorted(told))}",))
+    found = one.marks.findings & other.marks.findings
+    if not fresh:
+        found = frozenset(finding for finding in found if not finding.startswith(STUDY))
+    if found and score >= FOUND_SCORE and _study_and_news(one, other):
+        return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
         return Verdict(score=score)
     if mass(one.sketch.lead & other.sketch.lead) + (1.0 if figures else 0.0) < SHARED_MASS:
@@ -132,6 +151,35 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     if figures:
         reasons.append(f"same figure: {min(figures)}")
     return Verdict(same=True, score=score, reasons=tuple(reasons))
+
+
+def _other_disorder(mine: Marks, theirs: Marks) -> bool:
+    """Whether two titles name disorders, and no common one."""
+    left, right = mine.sketch.title & DISORDERS, theirs.sketch.title & DISORDERS
+    return bool(left and right) and not left & right
+
+
+def _told_score(one: Report, other: Report, told: Concepts) -> float:
+    """What two reports of one deed need besides: papers are of studies, a guide of a death may come years later."""
+    if one.kind in PAPERS and other.kind in PAPERS:
+        return NEVER
+    deeds = [event.split(" ", 1) for event in sorted(told)]
+    if any(deed not in CASES and deed != "die" for deed, _ in deeds):
+        return TOLD_SCORE
+    subjects = {subject for _, subject in deeds}
+    if {one.kind, other.kind} & _EVERGREEN or (len(subjects) < 2 and not subjects & RARE_ROLES):
+        return NEVER  # a name alone may be a town's
+    return DEATH_SCORE if deeds[0][0] == "die" else TOLD_SCORE
+
+
+def _study_and_news(one: Report, other: Report) -> bool:
+    """Whether both tell of a study's results and one at least is no paper itself."""
+    if (one.kind in PAPERS and other.kind in PAPERS) or one.marks.begins != other.marks.begins:
+        return False
+    kinds = {one.kind, other.kind}
+    return not kinds & _EVERGREEN and bool(
+        kinds & PAPERS or (one.sketch.lead & RESULTS and other.sketch.lead & RESULTS)
+    )
 
 
 def _each_has_its_own(mine: Marks, theirs: Marks) -> bool:
@@ -158,12 +206,18 @@ def _words(one: Report, other: Report) -> str:
 def _needed(one: Report, other: Report, title: float, numbers: bool) -> float:
     """The score two reports need to be one story; above 1 means never by words alone."""
     papers = (one.kind in PAPERS) + (other.kind in PAPERS)
-    if one.kind == other.kind == "trial-record" and title >= RECORD_TITLE:
+    if (
+        one.kind == other.kind == "trial-record"
+        and title >= RECORD_TITLE
+        and not _other_disorder(one.marks, other.marks)
+    ):
         return EVENT_SCORE
     if papers == 2:
         return NEVER
     if papers == 1 and not numbers and not one.sketch.names & other.sketch.names:
         return COVERAGE_SCORE
+    if any(len(number) > 2 and not number.endswith("0") for number in one.marks.samples & other.marks.samples):
+        return EVENT_SCORE
     evergreen = (one.kind in _EVERGREEN) + (other.kind in _EVERGREEN)
     if (one.marks.explains and other.marks.explains) or (evergreen == 2 and title < TITLE_ALIKE):
         return EXPLAINER_SCORE
@@ -231,7 +285,10 @@ def _other_figures(mine: Marks, theirs: Marks) -> str:
 
 
 def _other_stage(mine: Marks, theirs: Marks) -> str:
-    """A charge, a plea and a sentence are three stories of one case."""
+    """A charge, a plea and a sentence are three stories of one case; a study's start and its results are two."""
+    for starts, ends in ((mine, theirs), (theirs, mine)):
+        if starts.begins and not ends.begins and ends.sketch.title & TOLD_RESULTS:
+            return "only one tells results"
     if mine.stage != theirs.stage:
         if mine.stage and theirs.stage:
             return f"another stage: {mine.stage}, {theirs.stage}"
@@ -246,6 +303,8 @@ def _other_decision(mine: Marks, theirs: Marks) -> str:
     if mine.actions and theirs.actions and not (mine.actions & theirs.sketch.lead or theirs.actions & mine.sketch.lead):
         return f"another event: {min(mine.actions)}, {min(theirs.actions)}"
     for name, left, right in (
+        ("defendant", mine.roles, theirs.roles),
+        ("state", mine.states, theirs.states),
         ("outcome", mine.outcomes, theirs.outcomes),
         ("phase", mine.phases, theirs.phases),
         ("place", mine.places, theirs.places),
