@@ -1,21 +1,125 @@
 """Elements with rules of their own: what opening and closing each of them does to the slots of ``elements.py``.
 
-``STARTS`` and ``ENDS`` are the table: element → handler, given the reader it works on.
+``STARTS`` and ``ENDS`` are the table: element → handler, given the reader it works on and the element's key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ketfeed.ingest.parsed import ParsedImage, ParsedLink
-from ketfeed.model import Category
+from ketfeed.ingest.people import read_person
+from ketfeed.ingest.strings import looks_like_html, unwrap
+from ketfeed.ingest.vocabulary import AUTHORS, DATES, IDENTIFIERS, TEXTS, XHTML
+from ketfeed.model import Category, Person
 
 if TYPE_CHECKING:
-    from ketfeed.ingest.elements import Attributes, Elements
+    from ketfeed.ingest.elements import Attributes, Elements, Text
 
 
-def _start_link(self: Elements, attrs: Attributes) -> None:
+# ---------------------------------------------------------------- texts, dates, people, identifiers
+
+
+def _start_text(self: Elements, key: str, attrs: Attributes) -> None:
+    self.incontent += 1
+    kind = TEXTS[key]
+    self.contentparams = params = {"type": kind, "base": self.baseuri}
+    if attrs:
+        if "type" in attrs:
+            params["type"] = kind = _media_type(attrs["type"])
+        if attrs.get("mode") == "base64" or not (kind.startswith("text/") or kind.endswith(("+xml", "/xml"))):
+            params["base64"] = "yes"
+        if key == "content" and (src := attrs.get("src")):
+            self.context["links"].append(ParsedLink(src, "content", kind, self.baseuri))
+    self.push(key)
+
+
+def _media_type(written: str) -> str:
+    """The type of an Atom text, ``html``, as the media type it is."""
+    written = written.lower()
+    return {"text": "text/plain", "plain": "text/plain", "html": "text/html", "xhtml": XHTML}.get(written, written)
+
+
+def end_text(self: Elements, key: str) -> None:
+    """A title, summary or content is complete."""
+    self.incontent = max(0, self.incontent - 1)
+    if not self.elementstack or self.elementstack[-1][0] != key:
+        return
+    params = self.contentparams
+    kind = params.get("type", "text/html")
+    if kind == XHTML:
+        unwrap(self.elementstack[-1][2])
+    value = self.pop(key)
+    self.contentparams = {}
+    if not value:
+        return
+    if kind == "text/plain" and not self.is_atom() and looks_like_html(value):
+        kind = "text/html"  # RSS does not say; feeds do both
+    texts: dict[str, list[Text]] = self.context["texts"]
+    texts.setdefault(key, []).append((self.depth, value, kind, params.get("base", "")))
+
+
+def _end_date(self: Elements, key: str) -> None:
+    value = self.pop(key)
+    slot = DATES[key]
+    dates: dict[str, tuple[int, str]] = self.context["dates"]
+    if value and (slot not in dates or self.depth < dates[slot][0]):
+        dates[slot] = (self.depth, value[:200])
+
+
+def _start_somebody(self: Elements, key: str, attrs: Attributes) -> None:
+    self.person = {"role": attrs.get("role", "")}
+    self.push(key)
+
+
+def _end_somebody(self: Elements, key: str) -> None:
+    text = self.pop(key) or ""
+    parts, self.person = self.person or {}, None
+    people: list[tuple[str, Person]] = self.context["people"]
+    if len(people) >= self.limits.people:
+        return
+    uri, email = parts.get("uri"), (parts.get("email") or "").removeprefix("mailto:") or None
+    name = parts.get("name", "")
+    person = read_person(name or (text if not (uri or email) else ""), uri)
+    if person is None and (email or uri):
+        person = Person("", uri, email)
+    if person is not None:
+        if uri or email:
+            person = Person(person.name, uri or person.uri, email or person.email)
+        role = AUTHORS[key]
+        if role == "credit" and parts.get("role") == "author":
+            role = "creator"
+        people.append((role, person))
+
+
+PARTS = {
+    "name": "name",
+    "itunes_name": "name",
+    "email": "email",
+    "itunes_email": "email",
+    "uri": "uri",
+    "homepage": "uri",
+}
+"""Elements inside one that names somebody → what they say of the person."""
+
+
+def _end_part_of_person(self: Elements, key: str) -> None:
+    value = self.pop(key)
+    if self.person is not None and value and PARTS[key] not in self.person:
+        self.person[PARTS[key]] = value
+
+
+def _end_identifier(self: Elements, key: str) -> None:
+    value = self.pop(key)
+    if value and len(self.context["identifiers"]) < 20:
+        self.context["identifiers"].append((IDENTIFIERS[key], value[:500]))
+
+
+# ---------------------------------------------------------------- links, labels, media, parts
+
+
+def _start_link(self: Elements, _key: str, attrs: Attributes) -> None:
     href = attrs.get("href") or attrs.get("url") or attrs.get("uri")
     rel = (attrs.get("rel") or "alternate").strip().lower()
     rel = rel.removeprefix("http://www.iana.org/assignments/relation/")
@@ -24,10 +128,10 @@ def _start_link(self: Elements, attrs: Attributes) -> None:
         self.context["extra"].setdefault("thr_count", (self.depth, count))  # RFC 4685 section 4
     if href is not None and href.strip():
         _add_link(self, href.strip())
-    self.push("link", 1)
+    self.push("link")
 
 
-def _end_link(self: Elements) -> None:
+def _end_link(self: Elements, _key: str) -> None:
     value = self.pop("link")
     if value and "pending_link" in self.context:
         _add_link(self, value)
@@ -41,12 +145,12 @@ def _add_link(self: Elements, href: str) -> None:
         links.append(ParsedLink(href, rel, kind, self.baseuri, length, title))
 
 
-def _start_guid(self: Elements, attrs: Attributes) -> None:
+def _start_guid(self: Elements, _key: str, attrs: Attributes) -> None:
     self.context["guid_rule"] = attrs.get("ispermalink", "").strip().lower()
-    self.push("guid", 1)
+    self.push("guid")
 
 
-def _end_guid(self: Elements) -> None:
+def _end_guid(self: Elements, _key: str) -> None:
     value = self.pop("guid")
     if value and "id" not in self.context:
         self.context["id"] = (self.depth, value)
@@ -54,31 +158,31 @@ def _end_guid(self: Elements) -> None:
         self.context["id_base"] = self.baseuri
 
 
-def _end_id(self: Elements) -> None:
+def _end_id(self: Elements, _key: str) -> None:
     value = self.pop("id")
     if value and ("id" not in self.context or self.depth < self.context["id"][0]):
         self.context["id"] = (self.depth, value)
 
 
-def _start_enclosure(self: Elements, attrs: Attributes) -> None:
+def _start_enclosure(self: Elements, _key: str, attrs: Attributes) -> None:
     href = (attrs.get("url") or attrs.get("href") or attrs.get("rdf:resource") or "").strip()
     enclosures: list[ParsedLink] = self.context["enclosures"]
     if href and len(enclosures) < 200:
         kind, length = attrs.get("type") or attrs.get("enc:type"), attrs.get("length") or attrs.get("enc:length")
         enclosures.append(ParsedLink(href, "enclosure", kind, self.baseuri, length))
-    self.push("enclosure", 0)
+    self.push("enclosure")
 
 
-def _start_category(self: Elements, attrs: Attributes, scheme: str | None = None) -> None:
+def _start_category(self: Elements, key: str, attrs: Attributes) -> None:
     self.context["pending_category"] = (
         attrs.get("term") or attrs.get("text"),
-        attrs.get("scheme") or attrs.get("domain") or scheme,
+        attrs.get("scheme") or attrs.get("domain") or SCHEMES.get(key),
         attrs.get("label"),
     )
-    self.push("category", 1)
+    self.push("category")
 
 
-def _end_category(self: Elements) -> None:
+def _end_category(self: Elements, _key: str) -> None:
     value = self.pop("category")
     term, scheme, label = self.context.pop("pending_category", (None, None, None))
     term = (term or value or label or "").strip()
@@ -86,25 +190,26 @@ def _end_category(self: Elements) -> None:
         self.context["categories"].append(Category(term, scheme, label))
 
 
-def _end_keywords(self: Elements, element: str, scheme: str | None = None) -> None:
-    for word in (self.pop(element) or "")[:5000].split(","):
+def _end_keywords(self: Elements, key: str) -> None:
+    scheme = SCHEMES.get(key)
+    for word in (self.pop(key) or "")[:5000].split(","):
         if word.strip():
             self.context["categories"].append(Category(word.strip(), scheme))
 
 
-def _start_media(self: Elements, attrs: Attributes) -> None:
+def _start_media(self: Elements, _key: str, attrs: Attributes) -> None:
     media: list[dict[str, str]] = self.context["media"]
     if len(media) < 200:
         media.append({**attrs, "base": self.baseuri})
-    self.push("media_content", 0)
+    self.push("media_content")
 
 
-def _start_thumbnail(self: Elements, attrs: Attributes) -> None:
+def _start_thumbnail(self: Elements, _key: str, attrs: Attributes) -> None:
     self.context["pending_thumbnail"] = attrs.get("url") or attrs.get("href")
-    self.push("media_thumbnail", 1)
+    self.push("media_thumbnail")
 
 
-def _end_thumbnail(self: Elements) -> None:
+def _end_thumbnail(self: Elements, _key: str) -> None:
     value = self.context.pop("pending_thumbnail", None) or self.pop("media_thumbnail")
     if self.elementstack and self.elementstack[-1][0] == "media_thumbnail":
         self.pop("media_thumbnail")
@@ -112,37 +217,37 @@ def _end_thumbnail(self: Elements) -> None:
         self.context["images"].append(ParsedImage(value.strip(), self.baseuri))
 
 
-def _start_itunes_image(self: Elements, attrs: Attributes) -> None:
+def _start_itunes_image(self: Elements, _key: str, attrs: Attributes) -> None:
     href = attrs.get("href") or attrs.get("url")
     if href:
         self.context["itunes_image"] = ParsedImage(href.strip(), self.baseuri)
-    self.push("itunes_image", 1)
+    self.push("itunes_image")
 
 
-def _end_itunes_image(self: Elements) -> None:
+def _end_itunes_image(self: Elements, _key: str) -> None:
     value = self.pop("itunes_image")
     if value and "itunes_image" not in self.context:
         self.context["itunes_image"] = ParsedImage(value, self.baseuri)
 
 
-def _start_source(self: Elements, attrs: Attributes) -> None:
-    self.push("source", 1)
+def _start_source(self: Elements, _key: str, attrs: Attributes) -> None:
+    self.push("source")
     self.enter("source")
     if url := attrs.get("url"):
         self.context["links"].append(ParsedLink(url, "self", None, self.baseuri))
 
 
-def _end_source(self: Elements) -> None:
+def _end_source(self: Elements, _key: str) -> None:
     self.leave()
     self.pop("source")
 
 
-def _start_image(self: Elements, _attrs: Attributes) -> None:
-    self.push("image", 1)
+def _start_image(self: Elements, _key: str, _attrs: Attributes) -> None:
+    self.push("image")
     self.enter("image")
 
 
-def _end_image(self: Elements) -> None:
+def _end_image(self: Elements, _key: str) -> None:
     image = self.context
     self.leave()
     text = self.pop("image")
@@ -152,119 +257,113 @@ def _end_image(self: Elements) -> None:
         self.context["images"].append(ParsedImage(url, image["base"], titles[0][1]))
 
 
-def _start_textinput(self: Elements, _attrs: Attributes) -> None:
-    self.push("textinput", 0)
+def _start_textinput(self: Elements, _key: str, _attrs: Attributes) -> None:
+    self.push("textinput")
     self.enter("textinput")
 
 
-def _end_textinput(self: Elements) -> None:
+def _end_textinput(self: Elements, _key: str) -> None:
     self.leave()
     self.pop("textinput")
 
 
-def _end_language(self: Elements, element: str) -> None:
-    value = self.pop(element)
+def _end_language(self: Elements, key: str) -> None:
+    value = self.pop(key)
     if value:
         self.context["language"] = value.replace("_", "-")
-        if self.context is self.channel and self.lang is None:
-            self.lang = self.context["language"]
-            self.langstack = [known or self.lang for known in self.langstack]
+        if self.context is self.channel:
+            self.speaks(self.context["language"])
 
 
-def _start_channel(self: Elements, attrs: Attributes) -> None:
-    self.infeed = 1
+def _start_channel(self: Elements, _key: str, attrs: Attributes) -> None:
     if self.context is not self.channel:
         self.end_item()
     self.channel_attributes(attrs)
-    self.push("channel", 0)
+    self.push("channel")
 
 
-def _end_channel(self: Elements) -> None:
-    self.infeed = 0
+def _end_channel(self: Elements, _key: str) -> None:
     if self.elementstack and self.elementstack[-1][0] == "channel":
         self.elementstack.pop()
 
 
-def _start_feed(self: Elements, _attrs: Attributes) -> None:
-    self.infeed = 1
+def _start_feed(self: Elements, _key: str, _attrs: Attributes) -> None:
     self.channel["language"], self.channel["base"] = self.lang, self.baseuri
-    self.push("feed", 0)
+    self.push("feed")
 
 
-def _start_origlink(self: Elements, _attrs: Attributes) -> None:
-    self.push("feedburner_origlink", 1)
+def _start_origlink(self: Elements, _key: str, _attrs: Attributes) -> None:
+    self.push("feedburner_origlink")
 
 
-def _end_origlink(self: Elements) -> None:
+def _end_origlink(self: Elements, _key: str) -> None:
     value = self.pop("feedburner_origlink")
     if value:
         self.context["original_link"] = ParsedLink(value, "alternate", None, self.baseuri)
 
 
-def _end_comments(self: Elements) -> None:
+def _end_comments(self: Elements, _key: str) -> None:
     value = self.pop("comments")
     if value:
         self.context["comments"] = ParsedLink(value, "replies", None, self.baseuri)
 
 
-def _start_license(self: Elements, attrs: Attributes) -> None:
-    self.push("license", 1)
+def _start_license(self: Elements, _key: str, attrs: Attributes) -> None:
+    self.push("license")
     if resource := attrs.get("rdf:resource") or attrs.get("href"):
         self.context["extra"].setdefault("license", (self.depth, resource))
 
 
-def _end_license(self: Elements) -> None:
+def _end_license(self: Elements, _key: str) -> None:
     self.pop("license")
 
 
-def _part_of_person(self: Elements, element: str, part: str) -> None:
-    self.part_of_person(element, part)
+def _start_item(self: Elements, _key: str, attrs: Attributes) -> None:
+    self.begin_item(attrs)
 
 
-_Start = Callable[["Elements"], Callable[[dict[str, str]], None] | None]
-_End = Callable[["Elements"], Callable[[], None] | None]
+def _end_item(self: Elements, _key: str) -> None:
+    self.end_item()
 
 
-def _bind(function: Callable[..., None], *extra: object) -> Callable[[Elements], Callable[..., None]]:
-    return lambda self: lambda *attrs: function(self, *attrs, *extra)
+def _end_hour(self: Elements, key: str) -> None:
+    self.hours.append(self.pop(key) or "")
 
 
-STARTS: dict[str, _Start] = {
-    "rss": _bind(_start_feed), "rdf_rdf": _bind(_start_feed), "rdf": _bind(_start_feed), "feed": _bind(_start_feed),
-    "channel": _bind(_start_channel), "item": lambda self: self.begin_item, "entry": lambda self: self.begin_item,
-    "link": _bind(_start_link), "guid": _bind(_start_guid), "enclosure": _bind(_start_enclosure),
-    "enc_enclosure": _bind(_start_enclosure),
-    "category": _bind(_start_category), "dc_subject": _bind(_start_category),
-    "itunes_category": _bind(_start_category, "http://www.itunes.com/"),
-    "media_category": _bind(_start_category, "http://search.yahoo.com/mrss/category_schema"),
-    "media_content": _bind(_start_media), "media_thumbnail": _bind(_start_thumbnail),
-    "itunes_image": _bind(_start_itunes_image), "googleplay_image": _bind(_start_itunes_image),
-    "source": _bind(_start_source), "image": _bind(_start_image),
-    "textinput": _bind(_start_textinput), "feedburner_origlink": _bind(_start_origlink),
-    "cc_license": _bind(_start_license), "creativecommons_license": _bind(_start_license),
-    "media_license": _bind(_start_license),
+def _end_day(self: Elements, key: str) -> None:
+    self.days.append(self.pop(key) or "")
+
+
+SCHEMES: Mapping[str, str] = {
+    "itunes_category": "http://www.itunes.com/", "itunes_keywords": "http://www.itunes.com/",
+    "media_category": "http://search.yahoo.com/mrss/category_schema", "prism_keyword": "http://prismstandard.org/",
 }  # fmt: skip
-ENDS: dict[str, _End] = {
-    "channel": _bind(_end_channel), "item": lambda self: self.end_item, "entry": lambda self: self.end_item,
-    "link": _bind(_end_link), "guid": _bind(_end_guid), "id": _bind(_end_id),
-    "category": _bind(_end_category), "dc_subject": _bind(_end_category),
-    "itunes_category": _bind(_end_category), "media_category": _bind(_end_category),
-    "keywords": _bind(_end_keywords, "keywords"),
-    "itunes_keywords": _bind(_end_keywords, "itunes_keywords", "http://www.itunes.com/"),
-    "media_keywords": _bind(_end_keywords, "media_keywords"),
-    "prism_keyword": _bind(_end_keywords, "prism_keyword", "http://prismstandard.org/"),
-    "media_thumbnail": _bind(_end_thumbnail), "itunes_image": _bind(_end_itunes_image),
-    "googleplay_image": _bind(_end_itunes_image),
-    "source": _bind(_end_source), "image": _bind(_end_image), "textinput": _bind(_end_textinput),
-    "language": _bind(_end_language, "language"), "dc_language": _bind(_end_language, "dc_language"),
-    "feedburner_origlink": _bind(_end_origlink), "comments": _bind(_end_comments),
-    "cc_license": _bind(_end_license), "creativecommons_license": _bind(_end_license),
-    "media_license": _bind(_end_license),
-    "name": _bind(_part_of_person, "name", "name"),
-    "itunes_name": _bind(_part_of_person, "itunes_name", "name"),
-    "email": _bind(_part_of_person, "email", "email"),
-    "itunes_email": _bind(_part_of_person, "itunes_email", "email"),
-    "uri": _bind(_part_of_person, "uri", "uri"), "homepage": _bind(_part_of_person, "homepage", "uri"),
-    "hour": lambda self: lambda: self.hours.append(self.pop("hour") or ""),
-    "day": lambda self: lambda: self.days.append(self.pop("day") or ""),
+"""What the labels of these elements are taken from, when they do not say."""
+
+STARTS: Mapping[str, Callable[[Elements, str, Attributes], None]] = {
+    **dict.fromkeys(TEXTS, _start_text), **dict.fromkeys(AUTHORS, _start_somebody),
+    "rss": _start_feed, "rdf_rdf": _start_feed, "rdf": _start_feed, "feed": _start_feed,
+    "channel": _start_channel, "item": _start_item, "entry": _start_item,
+    "link": _start_link, "guid": _start_guid, "enclosure": _start_enclosure, "enc_enclosure": _start_enclosure,
+    "category": _start_category, "dc_subject": _start_category, "itunes_category": _start_category,
+    "media_category": _start_category, "media_content": _start_media, "media_thumbnail": _start_thumbnail,
+    "itunes_image": _start_itunes_image, "googleplay_image": _start_itunes_image,
+    "source": _start_source, "image": _start_image, "textinput": _start_textinput,
+    "feedburner_origlink": _start_origlink,
+    "cc_license": _start_license, "creativecommons_license": _start_license, "media_license": _start_license,
+}  # fmt: skip
+ENDS: Mapping[str, Callable[[Elements, str], None]] = {
+    **dict.fromkeys(TEXTS, end_text), **dict.fromkeys(DATES, _end_date), **dict.fromkeys(AUTHORS, _end_somebody),
+    **dict.fromkeys(IDENTIFIERS, _end_identifier), **dict.fromkeys(PARTS, _end_part_of_person),
+    "channel": _end_channel, "item": _end_item, "entry": _end_item,
+    "link": _end_link, "guid": _end_guid, "id": _end_id,
+    "category": _end_category, "dc_subject": _end_category, "itunes_category": _end_category,
+    "media_category": _end_category, "keywords": _end_keywords, "itunes_keywords": _end_keywords,
+    "media_keywords": _end_keywords, "prism_keyword": _end_keywords, "media_thumbnail": _end_thumbnail,
+    "itunes_image": _end_itunes_image, "googleplay_image": _end_itunes_image,
+    "source": _end_source, "image": _end_image, "textinput": _end_textinput,
+    "language": _end_language, "dc_language": _end_language,
+    "feedburner_origlink": _end_origlink, "comments": _end_comments,
+    "cc_license": _end_license, "creativecommons_license": _end_license, "media_license": _end_license,
+    "hour": _end_hour, "day": _end_day,
 }  # fmt: skip

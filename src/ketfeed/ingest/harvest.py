@@ -5,9 +5,10 @@ Every choice is a tuple in order of preference, so that a rule can be read witho
 
 from __future__ import annotations
 
-from ketfeed.ingest.elements import HTML_TYPES, XHTML, Elements, Item, Text
+from ketfeed.ingest.elements import Elements, Item, Text
 from ketfeed.ingest.parsed import ParsedEntry, ParsedFeed, ParsedImage, ParsedLink
 from ketfeed.ingest.people import distinct
+from ketfeed.ingest.vocabulary import HTML_TYPES, XHTML
 from ketfeed.model import Person, RawText
 
 TITLE = ("title", "dc_title", "itunes_title", "media_title")
@@ -64,7 +65,7 @@ def harvest(reader: Elements, notes: tuple[str, ...]) -> ParsedFeed:
 
 def format_name(reader: Elements) -> str:
     """The format by root element, its version and namespaces: ``rss2.0``, ``atom1.0``, ``cdf`` ..."""
-    namespaces = {str(uri).lower() for uri in getattr(reader, "namespaces_in_use", {}).values()}
+    namespaces = {str(uri).lower() for uri in reader.namespaces_in_use.values()}
     version = reader.root_version
     if reader.root in {"feed", "entry"}:
         if version in {"0.1", "0.2", "0.3"}:

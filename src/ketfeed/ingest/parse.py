@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import html.entities
 import re
+from collections.abc import Callable
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 import feedparser.api
 
-from ketfeed.errors import ForbiddenXml, NotAFeed, ParseFailed
-from ketfeed.ingest.elements import ROOTS, Elements, Item, Refused
+from ketfeed.errors import ForbiddenXml, ParseFailed
+from ketfeed.ingest.elements import Element, Elements, Refused, element
 from ketfeed.ingest.harvest import harvest
 from ketfeed.ingest.limits import Limits
 from ketfeed.ingest.parsed import ParsedFeed
-from ketfeed.ingest.urls import join
+from ketfeed.ingest.repair import from_first_tag, not_a_feed, repair
+from ketfeed.ingest.vocabulary import XHTML
 
 NAMESPACES: dict[str, str] = {
     **{uri.lower(): prefix for uri, prefix in feedparser.api.StrictFeedParser.namespaces.items()},
@@ -57,16 +60,85 @@ _EXPANSION = 4
 """Text a document may hold, as a multiple of its own length, once entities are replaced."""
 
 
-class _Strict(Elements, feedparser.api.StrictFeedParser):  # type: ignore[misc]  # feedparser is untyped
-    namespaces = NAMESPACES
-    _matchnamespaces = NAMESPACES
-    join = staticmethod(join)
+class _Strict(Elements):
+    """The elements of a well-formed document, as expat tells of them."""
+
+    known_namespaces = NAMESPACES
+    loose = False
+
+    def __init__(self) -> None:
+        self.pending: list[str] = []  # text since the last tag: expat appends to it without a call of ours
+        self.names: dict[str, Element] = {}
+        self.attributes: dict[str, str] = {}
+
+    def opened(self, name: str, flat: list[str]) -> None:
+        """Of an element with namespaces: ``uri local prefix``, names and values of attributes in turn."""
+        if self.pending:
+            self._settle()
+        known = self.names.get(name)
+        if known is None:
+            known = self.names[name] = element(*_element_name(name))
+        self.start(known, _attributes(flat, self.attributes) if flat else {})
+
+    def closed(self, name: str) -> None:
+        """The end of such an element."""
+        if self.pending:
+            self._settle()
+        self.end(self.names[name])
+
+    def opened_written(self, name: str, flat: list[str]) -> None:
+        """Of an element whose prefix nobody declared."""
+        if self.pending:
+            self._settle()
+        pairs = ((key.lower(), value) for key, value in zip(flat[::2], flat[1::2], strict=True))
+        self.start_written(name.lower(), {k: value.lower() if k in {"rel", "type"} else value for k, value in pairs})
+
+    def closed_written(self, name: str) -> None:
+        """The end of such an element."""
+        if self.pending:
+            self._settle()
+        self.end_written(name.lower())
+
+    def declared(self, prefix: str | None, uri: str) -> None:
+        """A namespace is declared; an empty one takes a declaration back."""
+        if uri:
+            self.track_namespace(prefix, uri)
+
+    def _settle(self) -> None:
+        """The text so far belongs to the element that is open."""
+        if self.elementstack:
+            pieces = self.elementstack[-1][2]
+            if self.contentparams and self.contentparams["type"] == XHTML:
+                pieces += map(escape, self.pending)
+            else:
+                pieces += self.pending
+        self.pending.clear()
+
+    @staticmethod
+    def strattrs(attrs: list[tuple[str, str]]) -> str:
+        return "".join(f' {name}="{escape(value, _QUOTE)}"' for name, value in attrs)
+
+
+_QUOTE = {'"': "&quot;"}
 
 
 class _Loose(Elements, feedparser.api.LooseFeedParser):  # type: ignore[misc]  # feedparser is untyped
-    namespaces = NAMESPACES
-    _matchnamespaces = NAMESPACES
-    join = staticmethod(join)
+    """The elements of a document that cannot be made well-formed, as feedparser's own parser tells of them."""
+
+    known_namespaces = NAMESPACES
+    loose = True
+
+    def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
+        self.start_written(tag, dict(self._normalize_attributes(pair) for pair in attrs))
+
+    def unknown_endtag(self, tag: str) -> None:
+        self.end_written(tag)
+
+    strattrs = staticmethod(feedparser.api.LooseFeedParser.strattrs)
+
+    def decode_entities(self, element: str, data: str) -> str:
+        decoded: str = feedparser.api.LooseFeedParser.decode_entities(self, element, data)
+        return decoded
 
 
 def parse_xml(text: str, base: str, language: str | None, limits: Limits) -> ParsedFeed:
@@ -76,14 +148,14 @@ def parse_xml(text: str, base: str, language: str | None, limits: Limits) -> Par
     Content-Language header. Raises NotAFeed (another kind of document), ForbiddenXml (hostile), ParseFailed.
     """
     notes: list[str] = []
-    text = _from_first_tag(text, notes)
+    text = from_first_tag(text, notes)
     refuse_declarations(text)
     try:
         reader = _read_strictly(text, base, language, limits, notes) or _read_loosely(text, base, language, limits)
     except Refused as refused:
-        raise refused.error or _not_a_feed(text) from refused
+        raise refused.error or not_a_feed(text) from refused
     if reader.root is None:
-        raise _not_a_feed(text)
+        raise not_a_feed(text)
     return harvest(reader, tuple(notes))
 
 
@@ -108,7 +180,7 @@ def _read_strictly(text: str, base: str, language: str | None, limits: Limits, n
 
 def _read_loosely(text: str, base: str, language: str | None, limits: Limits) -> Elements:
     reader = _Loose(base, language, "utf-8", {})
-    reader.prepare(limits, base, loose=True)
+    reader.prepare(limits, base, language)
     declaration = re.match(r"\s*<\?xml[^>]{0,500}>", text)
     try:
         reader.feed(text[declaration.end() :] if declaration else text)
@@ -121,48 +193,44 @@ def _read_loosely(text: str, base: str, language: str | None, limits: Limits) ->
 
 def _drive(text: str, base: str, language: str | None, limits: Limits, *, namespaces: bool) -> Elements:
     """Run expat over the document; raises ExpatError when it is not well-formed."""
-    reader = _Strict(base, language, "utf-8")
-    reader.prepare(limits, base, loose=False)
+    reader = _Strict()
+    reader.prepare(limits, base, language)
     parser = expat.ParserCreate(None, " ") if namespaces else expat.ParserCreate()
     parser.buffer_text = True
     parser.buffer_size = 64 * 1024
     parser.ordered_attributes = True
     parser.UseForeignDTD(True)  # an undeclared entity is skipped and told of, instead of ending the document
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
-    parser.SkippedEntityHandler = lambda name, _parameter: reader.handle_data(_character(name))
+    parser.SkippedEntityHandler = lambda name, _parameter: reader.pending.append(_character(name))
     parser.ExternalEntityRefHandler = lambda *_: 1  # never opened, never fetched
     parser.EntityDeclHandler = _EntityGuard()
-    budget = [len(text) * _EXPANSION + 1_000_000]
-
-    def characters(data: str) -> None:
-        budget[0] -= len(data)
-        if budget[0] < 0:
-            raise Refused(ForbiddenXml("its entities expand to many times the document's size"))
-        reader.handle_data(data)
-
-    parser.CharacterDataHandler = characters
+    # without a declaration nothing can expand
+    parser.CharacterDataHandler = _budgeted(reader.pending, len(text)) if _ENTITY in text else reader.pending.append
     if namespaces:
         parser.namespace_prefixes = True
-        parser.StartNamespaceDeclHandler = lambda prefix, uri: reader.startPrefixMapping(prefix, uri)
-        names: dict[str, tuple[str, str]] = {}
-        attributes: dict[str, str] = {}
-
-        def opened(name: str, flat: list[str]) -> None:
-            known = names.get(name) or names.setdefault(name, _element_name(name))
-            if flat:
-                reader.start(*known, _attributes(flat, attributes))
-            else:
-                reader.start(*known, {})
-
-        parser.StartElementHandler = opened
-        parser.EndElementHandler = lambda name: reader.end(*names[name])
+        parser.StartNamespaceDeclHandler = reader.declared
+        parser.StartElementHandler, parser.EndElementHandler = reader.opened, reader.closed
     else:
-        parser.StartElementHandler = lambda name, flat: reader.unknown_starttag(
-            name.lower(), list(zip(flat[::2], flat[1::2], strict=True))
-        )
-        parser.EndElementHandler = lambda name: reader.unknown_endtag(name.lower())
+        parser.StartElementHandler, parser.EndElementHandler = reader.opened_written, reader.closed_written
     parser.Parse(text, True)
     return reader
+
+
+def _budgeted(pending: list[str], size: int) -> Callable[[str], None]:
+    """Takes text of a document of ``size`` characters until it is more than its entities may make of it."""
+    left = size * _EXPANSION + 1_000_000
+
+    def characters(data: str) -> None:
+        nonlocal left
+        left -= len(data)
+        if left < 0:
+            raise Refused(ForbiddenXml("its entities expand to many times the document's size"))
+        pending.append(data)
+
+    return characters
+
+
+_ENTITY = "<!ENTITY"
 
 
 class _EntityGuard:
@@ -198,7 +266,7 @@ def refuse_declarations(text: str) -> None:
 
     Raises ForbiddenXml for external entities, parameter entities, entities made of others and very many.
     """
-    head = text[: text.find(">", text.rfind("<!ENTITY")) + 1] if "<!ENTITY" in text else ""
+    head = text[: text.find(">", text.rfind(_ENTITY)) + 1] if _ENTITY in text else ""
     if not head:
         return
     guard = _EntityGuard()
@@ -256,17 +324,6 @@ def _character(entity: str) -> str:
     return html.entities.html5.get(f"{entity};") or f"&{entity};"
 
 
-# ---------------------------------------------------------------- repairs
-
-_ROOT = re.compile(
-    r"<\?xml\b|<!DOCTYPE\s|<!--|<(?:[A-Za-z][\w.\-]{0,20}:)?(?:rss|feed|rdf|channel|entry)[\s>]", re.IGNORECASE
-)
-_FIRST_ELEMENT = re.compile(r"<(?![!?])([^\s<>/]{1,100})")
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_ILLEGAL_REFERENCE = re.compile(
-    r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f]..|fff[ef])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
-)
-_BARE = re.compile(r"&(?!#\d{1,7};|#x[0-9A-Fa-f]{1,6};|[A-Za-z_][\w.\-]{0,40};)|<(?![A-Za-z_/!?])")
 _EXPLANATIONS = {
     expat.errors.codes[expat.errors.XML_ERROR_UNBOUND_PREFIX]: "a prefix without a namespace",
     expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH]: "tags do not match",
@@ -278,90 +335,8 @@ _EXPLANATIONS = {
 }
 
 
-def repair(text: str) -> str:
-    """Mend what can be mended without guessing: illegal characters, bare ``&`` and ``<``, junk after the end.
-
-    CDATA sections and comments are left as they are.
-    """
-    text = _ILLEGAL_REFERENCE.sub("", _ILLEGAL.sub("", text))
-    pieces: list[str] = []
-    at = 0
-    while True:
-        start = text.find("<![CDATA[", at)
-        comment = text.find("<!--", at)
-        if comment != -1 and (start == -1 or comment < start):
-            end = text.find("-->", comment)
-            start, end = comment, (end + 3 if end != -1 else -1)
-        elif start != -1:
-            end = text.find("]]>", start)
-            end = end + 3 if end != -1 else -1
-        else:
-            end = -1
-        if start == -1 or end == -1:
-            pieces.append(_BARE.sub(_escape, text[at:]))
-            break
-        pieces += (_BARE.sub(_escape, text[at:start]), text[start:end])
-        at = end
-    return _without_tail("".join(pieces))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return "&amp;" if found.group(0) == "&" else "&lt;"
-
-
-def _without_tail(text: str) -> str:
-    """Cut what stands after the root element's end: a server's footer, a second document."""
-    root = _FIRST_ELEMENT.search(text)
-    if root is None:
-        return text
-    closing = f"</{root.group(1)}"
-    at = text.rfind(closing)
-    end = text.find(">", at) if at != -1 else -1
-    return text[: end + 1] if end != -1 else text
-
-
-def _from_first_tag(text: str, notes: list[str]) -> str:
-    """Without what a broken server wrote before the document: blank lines, warnings of its program."""
-    stripped = text.lstrip(" \t\r\n\ufeff\x00\u200b")
-    if stripped.startswith("<"):
-        head = stripped
-        if stripped[:5].lower() == "<?xml" and stripped.startswith(("<?xml?xml", "<?XML")):
-            head = re.sub(r"^<\?(?:xml\?)?xml", "<?xml", stripped, flags=re.IGNORECASE)
-        if re.match(r"<(?:br|b|p|div|script|html)[\s/>]", head[:20], re.IGNORECASE) and not _is_html(head):
-            found = re.search(r"<\?xml\b|<rss[\s>]|<feed[\s>]|<rdf:RDF[\s>]", head[:20_000])
-            if found:
-                notes.append("xml: something before the document, left out")
-                return head[found.start() :]
-        return head
-    found = _ROOT.search(stripped[:20_000])
-    if found is None:
-        raise _not_a_feed(text)
-    notes.append("xml: something before the document, left out")
-    return stripped[found.start() :]
-
-
-def _is_html(text: str) -> bool:
-    return re.match(r"<html[\s>]|<!doctype\s+html", text[:200], re.IGNORECASE) is not None
-
-
-def _not_a_feed(text: str) -> NotAFeed:
-    """What the document is instead, as far as its first element tells."""
-    body = re.sub(r"<!--.{0,5000}?-->|<\?.{0,500}?\?>", "", text[:20_000], flags=re.DOTALL)
-    found = _FIRST_ELEMENT.search(body)
-    name = found.group(1).lower() if found else ""
-    if name == "opml":
-        return NotAFeed("this is an OPML list of feeds, not a feed")
-    if name in {"html", "head", "body", "div", "br", "p"} or _is_html(body.lstrip()):
-        return NotAFeed("this is an HTML page, not a feed (ketfeed discover finds the feeds of a page)")
-    if name in {"urlset", "sitemapindex"}:
-        return NotAFeed("this is a sitemap: write sitemap: instead of feed: in feeds.yaml")
-    if name:
-        return NotAFeed(f"the document's root element {name[:40]!r} is none of a feed")
-    return NotAFeed("this is not a feed in any format ketfeed reads")
-
-
 def _explain(error: expat.ExpatError) -> str:
     return f"line {error.lineno}: {_EXPLANATIONS.get(error.code, expat.ErrorString(error.code))}"
 
 
-__all__ = ["NAMESPACES", "ROOTS", "Item", "parse_xml", "refuse_declarations", "repair"]
+__all__ = ["NAMESPACES", "parse_xml", "refuse_declarations", "repair"]

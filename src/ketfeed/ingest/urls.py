@@ -125,6 +125,10 @@ def absolute(address: str, base: str | None = None, limit: int = 4_096) -> str |
         return address
     if base and _ROOTED.fullmatch(address) and (origin := _origin(base)) and len(origin) + len(address) <= limit:
         return origin + address
+    if len(address) > limit:
+        address = address.strip(_STRIP).translate(_BREAKS)
+        if len(address) > limit:
+            return None  # nothing so long is remembered
     return _absolute(address, base, limit)
 
 
