@@ -460,6 +460,9 @@ class SourceState:
     moved_to: str | None = None  # proposed permanent redirect
     moved_since: datetime | None = None
     moved_days: int = 0  # different days on which it was seen
+    searched_at: datetime | None = None  # when its site was last searched for another feed
+    alternative: str | None = None  # the feed found then; proposed, never taken up by itself
+    alternative_how: str = ""  # where it was found and what speaks for it, in words
 
 
 EditAction = Literal["hide", "unhide", "pin", "unpin", "add-topic", "remove-topic", "set-kind", "split", "join"]

@@ -17,8 +17,10 @@ from ketfeed.errors import PollError
 from ketfeed.ingest.article import complete
 from ketfeed.ingest.discover import Candidate, discover, rank
 from ketfeed.ingest.limits import Document, Limits
+from ketfeed.ingest.links import find_links, survey
 from ketfeed.ingest.normalise import read_document
-from ketfeed.model import NormalisedFeed, Source
+from ketfeed.ingest.survey import Kind, Links, Survey
+from ketfeed.model import Source
 from ketfeed.net.client import Client
 from ketfeed.settings import Settings
 
@@ -69,8 +71,11 @@ def site() -> Iterator[Site]:
 class Reader:
     """Reads in this process: what the sandbox does, without its children."""
 
-    async def read(self, document: Document, source: Source, now: datetime) -> NormalisedFeed:
-        return read_document(document, source, now, Limits())
+    async def survey(self, document: Document, kind: Kind, now: datetime) -> Survey:
+        return survey(document, kind, now, Limits())
+
+    async def links(self, document: Document) -> Links:
+        return find_links(document)
 
 
 def _found(url: str) -> list[Candidate]:
@@ -132,7 +137,14 @@ def test_an_address_that_cannot_be_fetched_is_an_error(site: Site) -> None:
 
 def test_the_same_feed_at_two_addresses_is_offered_once() -> None:
     twice = [
-        Candidate(url=f"https://example.org/{path}", kind="feed", title="T", format="rss2.0", newest=NOW)
+        Candidate(
+            url=f"https://example.org/{path}",
+            kind="feed",
+            found="linked from the page",
+            title="T",
+            format="rss2.0",
+            newest=NOW,
+        )
         for path in ("a", "b")
     ]
     assert rank(twice) == twice[:1]

@@ -21,7 +21,7 @@ from tests.run.site import RSS, Answer, Asked, Site, feed, site_in_thread
 TOPICS = "topics:\n  - {id: ptsd, title: PTSD, terms: [ptsd]}\n"
 ROW = {
     "id", "url", "outcome", "http_status", "error", "bytes", "seconds", "new", "updated", "unchanged", "entries",
-    "last_poll", "next_poll", "failures",
+    "last_poll", "next_poll", "failures", "health", "health_since", "moved_to", "alternative", "alternative_how",
 }  # fmt: skip
 
 

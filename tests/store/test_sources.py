@@ -17,7 +17,7 @@ FULL = SourceState(
     last_outcome="http_error", last_http_status=500, last_error="sentence", last_bytes=10**10, last_seconds=1.5,
     last_new=1, last_updated=2, last_unchanged=3, failures=4, entries=5, newest_at=NOW, gap=86400, ttl=60,
     skip_hours=(1, 2), skip_days=(0,), health="quiet", health_since=NOW, moved_to="https://x.example/", moved_since=NOW,
-    moved_days=3,
+    moved_days=3, searched_at=NOW, alternative="https://y.example/", alternative_how="named",
 )  # fmt: skip
 
 

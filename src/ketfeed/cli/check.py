@@ -26,6 +26,7 @@ from ketfeed.cli.common import (
     settings_from,
     surroundings,
 )
+from ketfeed.cli.feeds_file import store_if_there
 from ketfeed.model import Catalog, Complaint
 from ketfeed.run.logs import configure_logs
 from ketfeed.settings import Settings
@@ -97,8 +98,8 @@ def _look(settings: Settings, catalog: Catalog, complaints: list[Complaint]) -> 
     from ketfeed.run.loop import run_in_loop
 
     sources = [source for source in catalog.sources if not source.paused]
-    with progress("visiting", len(sources)) as tell:
-        looks = run_in_loop(look_at(settings, catalog, sources, lambda _poll: tell(1)))
+    with store_if_there(settings) as store, progress("visiting", len(sources)) as tell:
+        looks = run_in_loop(look_at(settings, catalog, sources, lambda _poll: tell(1), store))
     file = settings.config / FEEDS
     marked = read_marked(str(file), file.read_bytes())
     number = {source.id: index for index, source in enumerate(catalog.sources)}
@@ -108,6 +109,9 @@ def _look(settings: Settings, catalog: Catalog, complaints: list[Complaint]) -> 
         place = marked.place(place_of)
         if look.moved_to:
             problem, advice = "has moved for good", f"write {source.type}: {look.moved_to}"
+        elif look.alternative:
+            problem = f"{look.poll.outcome}; the site has another feed, {look.alternative_how}"
+            advice = f"write {source.type}: {look.alternative}"
         elif look.https:
             problem, advice = "http, where https answers too", f"write {source.type}: https{source.url[4:]}"
         else:
@@ -134,6 +138,8 @@ def _row(look: Look) -> dict[str, Any]:
         "newest": iso(look.newest),
         "moved_to": look.moved_to,
         "https": look.https,
+        "alternative": look.alternative,
+        "alternative_how": look.alternative_how,
     }
 
 

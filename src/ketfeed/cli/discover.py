@@ -24,7 +24,7 @@ from ketfeed.settings import Settings
 def discover(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="A site, a page of it, or a feed.")],
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON list of {url, kind, title, format, newest}.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON list, a row per candidate.")] = False,
 ) -> None:
     """Find the feeds of a site, best first, each fetched and read; a sitemap or the page itself where there is none.
 
@@ -36,7 +36,7 @@ def discover(
         url = f"https://{url}"
     found = asyncio.run(_discover(url, settings))
     if as_json:
-        print_json([asdict(candidate) for candidate in found])
+        print_json([_row(candidate) for candidate in found])
     elif found:
         _show(found)
     if not found:
@@ -54,9 +54,13 @@ async def _discover(url: str, settings: Settings) -> list[Candidate]:
         sandbox.close()
 
 
+def _row(candidate: Candidate) -> dict[str, object]:
+    return {name: value for name, value in asdict(candidate).items() if name != "marks"}
+
+
 def _show(found: list[Candidate]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("kind", "url", "title", "format", "entries", "newest"):
+    for name in ("kind", "url", "title", "format", "entries", "newest", "found"):
         table.add_column(name, overflow="fold")
     for candidate in found:
         newest = f"{candidate.newest:%Y-%m-%d}" if candidate.newest else "–"
@@ -67,5 +71,6 @@ def _show(found: list[Candidate]) -> None:
             candidate.format,
             str(candidate.entries),
             newest,
+            candidate.found,
         )
     console.print(table)

@@ -169,6 +169,9 @@ def _card(source: Source, state: SourceState | None, counts: SourceStatistics | 
         "next_poll_reason": state.next_poll_reason if state else None,
         "usual_gap": state.gap if state else None,
         "moved_to": state.moved_to if state else None,
+        "searched_at": iso(state.searched_at) if state else None,
+        "alternative": state.alternative if state else None,
+        "alternative_how": state.alternative_how if state else "",
         "polls": polls,
         "days": DAYS,
         "brought": None,
@@ -247,6 +250,11 @@ def suggestion(source: Source, state: SourceState | None) -> str | None:
     """What to try with a source that is not doing well; None when there is nothing to do."""
     if state is None or source.paused:
         return None
+    if state.alternative is not None:
+        return (
+            f"{state.alternative} may take its place: {state.alternative_how} (found {state.searched_at:%Y-%m-%d}); "
+            f"`ketfeed sources edit {source.id} --url {state.alternative}` writes it"
+        )
     home = source.homepage or source.url
     return {
         "failing": f"Has it another feed? `ketfeed discover {home}`; `ketfeed sources edit {source.id} --url …`",

@@ -96,6 +96,11 @@ def row_of(state: SourceState) -> dict[str, Any]:
         "last_poll": iso(state.last_poll_at),
         "next_poll": iso(state.next_poll_at),
         "failures": state.failures,
+        "health": "paused" if state.paused else state.health,
+        "health_since": iso(state.health_since),
+        "moved_to": state.moved_to,
+        "alternative": state.alternative,
+        "alternative_how": state.alternative_how,
     }
 
 
@@ -163,6 +168,8 @@ def _why(state: SourceState) -> str:
         words.append(state.next_poll_reason)
     if state.failures and "in a row" not in state.next_poll_reason:
         words.insert(1, f"{state.failures} failures in a row" if state.failures > 1 else "1 failure")
+    if state.alternative:
+        words.append(f"the site has another feed, {state.alternative}: ketfeed sources show {state.source_id}")
     if state.moved_to and state.moved_days >= MOVED_AFTER_DAYS:
         words.append(f"moved to {state.moved_to} (seen on {state.moved_days} days): correct feeds.yaml")
     return " · ".join(word for word in words if word)

@@ -6,7 +6,8 @@ address ─▶ a feed itself? ─▶ that one
                      nothing readable ─▶ robots.txt, /sitemap.xml ─▶ the page itself as a list of articles
 ```
 
-Every address is fetched through the caller's guarded client and read in the sandbox; a candidate is only what was read.
+Every address is fetched through the caller's guarded client and read in the sandbox (pages too: links.py); a candidate
+is only what was read.
 """
 
 from __future__ import annotations
@@ -14,31 +15,21 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
-from parsel import Selector
-
 from ketfeed.errors import PollError
-from ketfeed.ingest.charset import decode
 from ketfeed.ingest.limits import Document
-from ketfeed.ingest.page import attribute, page_base, selector
+from ketfeed.ingest.survey import Kind, Links, Survey
 from ketfeed.ingest.urls import absolute, canonical
-from ketfeed.model import FetchResult, NormalisedFeed, Source
+from ketfeed.model import FetchResult
 from ketfeed.net.client import FEED_ACCEPT, PAGE_ACCEPT, outcome_error
 
 MAX_TRIED = 20
 """Addresses fetched for one site, the page itself not counted."""
 
-FEED_TYPES = (
-    "application/rss+xml",
-    "application/atom+xml",
-    "application/feed+json",
-    "application/rdf+xml",
-    "application/json",
-)
 USUAL_PATHS = (
     "feed", "feed/", "rss", "rss.xml", "atom.xml", "feed.xml", "index.xml", "feed.json", "rss/", "feeds", "blog/feed",
     "news/feed", "news/rss", "blog/rss.xml",
@@ -46,9 +37,7 @@ USUAL_PATHS = (
 """Where WordPress, Drupal, Ghost, Hugo, Jekyll and the like put their feeds, seen from the site's root."""
 
 SITEMAPS = ("sitemap-news.xml", "news-sitemap.xml", "sitemap.xml", "sitemap_index.xml")
-_LOOKS_LIKE_FEED = re.compile(r"(?:^|[/.?=_\-])(?:rss|atom|feeds?|rdf)(?:$|[/.?&=_\-])|\.xml$", re.IGNORECASE)
 _LESS_WANTED = re.compile(r"comments?(?:/|$|-|\.)|/(?:tag|category|author)/", re.IGNORECASE)
-_LARGEST_PAGE = 2 * 1024 * 1024  # bytes of a page that is looked through for links
 
 
 class Fetching(Protocol):
@@ -60,7 +49,13 @@ class Fetching(Protocol):
 class Reading(Protocol):
     """What discovery needs of ingest.sandbox.Sandbox."""
 
-    async def read(self, document: Document, source: Source, now: datetime) -> NormalisedFeed: ...
+    async def survey(self, document: Document, kind: Kind, now: datetime) -> Survey: ...
+
+    async def links(self, document: Document) -> Links: ...
+
+
+Found = Literal["the address itself", "named by the page", "linked from the page", "at a usual place",
+                "a sitemap", "the page itself"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,37 +63,38 @@ class Candidate:
     """Something that can be followed: an address that was fetched and read."""
 
     url: str
-    kind: Literal["feed", "sitemap", "page"]
+    kind: Kind
+    found: Found
     title: str = ""
     format: str = ""
     newest: datetime | None = None  # date of its newest entry
     entries: int = 0
+    marks: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 async def discover(
-    url: str, client: Fetching, sandbox: Reading, now: datetime, *, pause: float = 1.0
+    url: str, client: Fetching, sandbox: Reading, now: datetime, *, pause: float = 1.0, at_most: int = MAX_TRIED
 ) -> list[Candidate]:
     """What a site offers, best first: feeds it names itself, feeds it links to, feeds found at the usual places.
 
-    ``pause``: seconds between two requests. Empty when nothing can be followed. Raises PollError when the address
-    itself cannot be fetched.
+    ``pause``: seconds between two requests. ``at_most``: addresses fetched beside this one. Empty when nothing can be
+    followed. Raises PollError when the address itself cannot be fetched.
     """
-    search = _Search(client, sandbox, now, pause)
+    search = _Search(client, sandbox, now, pause, at_most)
     document = await search.fetch(url, f"{FEED_ACCEPT}, {PAGE_ACCEPT}")
-    itself = await search.read(document, "feed")
+    itself = await search.read(document, "feed", "the address itself")
     if itself is not None:
         return [itself]
-    page, base = _page(document)
-    named = _named(page, base) if page is not None else []
-    found = await search.try_all(named)
-    if not found and page is not None:
-        found = await search.try_all(_linked(page, base))
+    links = await search.links(document)
+    found = await search.try_all(links.named, "named by the page")
     if not found:
-        found = await search.try_all(_usual(base))
+        found = await search.try_all(links.linked, "linked from the page")
+    if not found:
+        found = await search.try_all(_usual(links.base), "at a usual place")
     if found:
         return rank(found)
-    sitemaps = await search.try_all(await search.sitemaps(base), "sitemap")
-    as_page = await search.read(document, "page")
+    sitemaps = await search.try_all(await search.sitemaps(links.base), "a sitemap", "sitemap")
+    as_page = await search.read(document, "page", "the page itself") if links.readable else None
     return rank(sitemaps[:2]) + ([as_page] if as_page else [])
 
 
@@ -123,11 +119,12 @@ def rank(candidates: Iterable[Candidate]) -> list[Candidate]:
 class _Search:
     """One discovery: what was tried, and the pause between requests."""
 
-    def __init__(self, client: Fetching, sandbox: Reading, now: datetime, pause: float) -> None:
+    def __init__(self, client: Fetching, sandbox: Reading, now: datetime, pause: float, at_most: int) -> None:
         self.client = client
         self.sandbox = sandbox
         self.now = now
         self.pause = pause
+        self.at_most = at_most
         self.tried: set[str] = set()
 
     async def fetch(self, url: str, accept: str = FEED_ACCEPT) -> Document:
@@ -140,38 +137,43 @@ class _Search:
             raise problem
         return Document(result.body, result.header("content-type"), result.final_url, result.header("content-location"))
 
-    async def read(self, document: Document, kind: Literal["feed", "sitemap", "page"]) -> Candidate | None:
+    async def read(self, document: Document, kind: Kind, found: Found) -> Candidate | None:
         """The document as a candidate of that kind; None when it is none."""
-        source = Source(id="discovered", url=document.url, type=kind)
         try:
-            feed = await self.sandbox.read(document, source, self.now)
+            survey = await self.sandbox.survey(document, kind, self.now)
         except PollError:
             return None
-        dates = [
-            moment for entry in feed.entries if (moment := entry.published or entry.updated) and moment <= self.now
-        ]
         return Candidate(
             url=document.url,
             kind=kind,
-            title=feed.info.title,
-            format=feed.info.format,
-            newest=max(dates, default=None),
-            entries=len(feed.entries) or len(feed.more),
+            found=found,
+            title=survey.title,
+            format=survey.format,
+            newest=survey.newest,
+            entries=survey.entries,
+            marks=survey.marks,
         )
 
-    async def try_all(self, urls: Iterable[str], kind: Literal["feed", "sitemap"] = "feed") -> list[Candidate]:
+    async def links(self, document: Document) -> Links:
+        """What a page links to; nothing when it cannot be read."""
+        try:
+            return await self.sandbox.links(document)
+        except PollError:
+            return Links(base=absolute(document.url) or document.url, readable=False)
+
+    async def try_all(self, urls: Iterable[str], found: Found, kind: Kind = "feed") -> list[Candidate]:
         """Candidates among the addresses, in their order."""
-        found: list[Candidate] = []
+        candidates: list[Candidate] = []
         for url in urls:
-            if url in self.tried or len(self.tried) > MAX_TRIED:
+            if url in self.tried or len(self.tried) > self.at_most:
                 continue
             try:
-                candidate = await self.read(await self.fetch(url), kind)
+                candidate = await self.read(await self.fetch(url), kind, found)
             except PollError:
                 continue
             if candidate is not None:
-                found.append(candidate if kind == "sitemap" else replace(candidate, url=candidate.url))
-        return found
+                candidates.append(candidate)
+        return candidates
 
     async def sitemaps(self, base: str) -> list[str]:
         """Sitemaps of robots.txt (RFC 9309 leaves the line to sitemaps.org), then the usual addresses."""
@@ -191,44 +193,6 @@ class _Search:
 def _root(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _page(document: Document) -> tuple[Selector | None, str]:
-    """The page as a tree and the base of its links; no tree when it is no page."""
-    address = absolute(document.url) or document.url
-    if len(document.body) > _LARGEST_PAGE:
-        document = replace(document, body=document.body[:_LARGEST_PAGE])
-    try:
-        text, _ = decode(document.body, document.content_type, _LARGEST_PAGE)
-        page = selector(text)
-    except PollError:
-        return None, address
-    return page, page_base(page, address)
-
-
-def _named(page: Selector, base: str) -> list[str]:
-    """<link rel="alternate" type="application/rss+xml" href="…"> and its kin, in page order."""
-    found: list[str] = []
-    for link in page.xpath("//link[@href] | //a[@rel='alternate' and @href]")[:500]:
-        rel, kind = (
-            attribute(link, "rel").lower().split(),
-            attribute(link, "type").lower().split(";")[0].strip(),
-        )
-        if (("alternate" in rel and kind in FEED_TYPES) or "feed" in rel) and (
-            address := absolute(attribute(link, "href"), base)
-        ):
-            found.append(address)
-    return list(dict.fromkeys(found))
-
-
-def _linked(page: Selector, base: str) -> list[str]:
-    """Links of the page that look like feeds."""
-    found: list[str] = []
-    for href in page.xpath("//a/@href").getall()[:5000]:
-        address = absolute(href, base)
-        if address and _LOOKS_LIKE_FEED.search(f"{urlsplit(address).path}?{urlsplit(address).query}".rstrip("?")):
-            found.append(address)
-    return list(dict.fromkeys(found))[:10]
 
 
 def _usual(base: str) -> list[str]:

@@ -39,13 +39,20 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from ketfeed.errors import InternalFault, ParseFailed, ParseTimeout, PollError
 from ketfeed.ingest.limits import Document, Limits
+from ketfeed.ingest.survey import Kind, Links, Survey
 from ketfeed.model import Entry, NormalisedFeed, RuleSet, Source, Tagging
 
 if TYPE_CHECKING:
     from ketfeed.settings import Settings
     from ketfeed.topics.match import Tagger
 
-LOADED = ("ketfeed.ingest.normalise", "ketfeed.ingest.article", "ketfeed.topics.match", __name__)
+LOADED = (
+    "ketfeed.ingest.normalise",
+    "ketfeed.ingest.article",
+    "ketfeed.ingest.links",
+    "ketfeed.topics.match",
+    __name__,
+)
 """Modules of the fork server; all the parser uses must be among them or imported by them."""
 LAST = "ketfeed.ingest.nursery"
 """Its last module, which makes what is loaded by then the children's to share."""
@@ -130,6 +137,14 @@ class Sandbox(Generic[F]):
         Raises as ``read``; NotAFeed when the address gives no page.
         """
         return await self._run(_complete, document, entry, source, now)
+
+    async def survey(self, document: Document, kind: Kind, now: datetime) -> Survey:
+        """A document in few words, for discovery. Raises as ``read``."""
+        return await self._run(_survey, document, kind, now)
+
+    async def links(self, document: Document) -> Links:
+        """What a page links to that may be a feed. Raises ParseFailed, ParseTimeout."""
+        return await self._run(_links, document)
 
     def set_rules(self, rules: RuleSet) -> None:
         """Tag by these rules from the next document on; documents being read end with the old ones."""
@@ -350,6 +365,22 @@ def _complete(document: Document, entry: Entry, source: Source, now: datetime, l
     _allow(cpu)
     whole = complete(document, entry, now, limits)
     return Completed(whole, _tagger.tag(whole, source) if _tagger is not None else None)
+
+
+def _survey(document: Document, kind: Kind, now: datetime, limits: Limits, cpu: float) -> Survey:
+    """What a child does for a document that discovery came upon."""
+    from ketfeed.ingest.links import survey
+
+    _allow(cpu)
+    return survey(document, kind, now, limits)
+
+
+def _links(document: Document, _limits: Limits, cpu: float) -> Links:
+    """What a child does for a page that may name feeds."""
+    from ketfeed.ingest.links import find_links
+
+    _allow(cpu)
+    return find_links(document)
 
 
 def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> object:

@@ -56,6 +56,8 @@ def _item(publisher: Publisher, state: SourceState) -> Item:
         facts.append(f"It answers from {plain(state.moved_to)}; `ketfeed sources moved` proposes the change.")
     if state.health == "quiet" and state.newest_at:
         facts.append(f"Its newest entry is of {state.newest_at.day} {state.newest_at:%B %Y}.")
+    if state.alternative:
+        facts.append(f"Its site has another feed, {plain(state.alternative)}: {plain(state.alternative_how)}.")
     address = web_address(state.url)
     link = f'<a href="{escape_attribute(address)}">{escape(address)}</a>' if address else escape(plain(state.url))
     return Item(

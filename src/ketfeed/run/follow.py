@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ketfeed.errors import PollError
 from ketfeed.ingest.limits import Document
+from ketfeed.ingest.survey import Kind, Links, Survey
 from ketfeed.model import Auth, Entry, FetchResult, Source, SourceState, Tagging, Validators
 from ketfeed.net.client import FEED_ACCEPT, PAGE_ACCEPT, outcome_error
 from ketfeed.run import articles, visit
@@ -56,6 +57,10 @@ class Reader(Protocol):
     async def read(self, document: Document, source: Source, now: datetime) -> ReadyFeed: ...
 
     async def complete(self, document: Document, entry: Entry, source: Source, now: datetime) -> Completed: ...
+
+    async def survey(self, document: Document, kind: Kind, now: datetime) -> Survey: ...
+
+    async def links(self, document: Document) -> Links: ...
 
 
 def document_of(result: FetchResult) -> Document:

@@ -14,7 +14,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlencode
@@ -53,13 +53,16 @@ class HealthChange:
     at: datetime
     error: str | None  # the last one, when it is doing badly
     moved_to: str | None
+    alternative: str | None = None  # another feed of its site
 
     def sentence(self) -> str:
         """``psypost: healthy → failing since 2026-03-04 12:00 UTC: the host name has no address``"""
         said = f"{self.source_id}: {self.before} → {self.after} since {self.at:%Y-%m-%d %H:%M} UTC"
         if self.after == "moved" and self.moved_to:
             return f"{said}: now at {self.moved_to}"
-        return f"{said}: {self.error}" if self.error and self.after in ("failing", "blocked", "gone") else said
+        if self.error and self.after in ("failing", "blocked", "gone"):
+            said = f"{said}: {self.error}"
+        return f"{said}; its site has another feed, {self.alternative}" if self.alternative else said
 
 
 def change_of(before: SourceState, after: SourceState, at: datetime) -> HealthChange | None:
@@ -68,7 +71,9 @@ def change_of(before: SourceState, after: SourceState, at: datetime) -> HealthCh
         return None
     if before.health == "new" and after.health in ("healthy", "quiet"):
         return None
-    return HealthChange(after.source_id, after.url, before.health, after.health, at, after.last_error, after.moved_to)
+    return HealthChange(
+        after.source_id, after.url, before.health, after.health, at, after.last_error, after.moved_to, after.alternative
+    )
 
 
 def merged(waiting: Mapping[str, HealthChange], change: HealthChange) -> dict[str, HealthChange]:
@@ -78,8 +83,7 @@ def merged(waiting: Mapping[str, HealthChange], change: HealthChange) -> dict[st
     before = known.before if known else change.before
     if before == change.after:
         return rest
-    both = HealthChange(change.source_id, change.url, before, change.after, change.at, change.error, change.moved_to)
-    return {**rest, change.source_id: both}
+    return {**rest, change.source_id: replace(change, before=before)}
 
 
 class Notifier:
@@ -187,6 +191,7 @@ class Notifier:
             {
                 "source": change.source_id, "url": change.url, "before": change.before, "after": change.after,
                 "at": change.at.isoformat(), "error": change.error, "moved_to": change.moved_to,
+                "alternative": change.alternative,
             }
             for change in changes
         ]  # fmt: skip

@@ -24,7 +24,7 @@ import structlog
 from ketfeed.errors import HttpFailed, PollError, RateLimited, SelfLoop, StoreError
 from ketfeed.model import Entry, FetchResult, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import outcome_error
-from ketfeed.run import articles, visit
+from ketfeed.run import alternatives, articles, visit
 from ketfeed.run.clock import utc_now
 from ketfeed.run.follow import Fetcher, Follow, Reader, document_of
 from ketfeed.run.hosts import Hosts, Turns, host_of
@@ -50,6 +50,8 @@ class Memory(Protocol):
     def knows(self, entry_ids: Sequence[str]) -> bool: ...
 
     def stored(self, entry_ids: Sequence[str]) -> dict[str, tuple[Entry, Tagging]]: ...
+
+    def known(self, source_id: str) -> alternatives.Known: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -232,7 +234,10 @@ class Poller:
             seen = self._failed(source, error, fetched, now)
         finally:
             seat.leave()
-        return await self._store(source, state, seen, time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        if alternatives.is_wanted(source, state, seen):
+            seen = await self._search(source, state, seen)
+        return await self._store(source, state, seen, seconds)
 
     async def _fetch_in_slot(self, host: str, source: Source, state: SourceState, seat: Seat, now: datetime) -> Fetched:
         """Fetch and give the slot back, with a place in the reading room for a document. Raises PollError, Refused."""
@@ -329,7 +334,7 @@ class Poller:
             self._client,
             self._reader,
             slots=self._slots,
-            turn=lambda: Turns(self._hosts, None, self._refuse_held),
+            turn=self._turns,
         )
         seen = await follow.parts(source, state, seen)
         seen = await follow.announced(source, state, seen)
@@ -339,6 +344,31 @@ class Poller:
             stored = await self.writer.run(lambda: self._memory.stored(ids))
             seen = await follow.articles(source, seen, stored)
         return seen
+
+    async def _search(self, source: Source, state: SourceState, seen: Seen) -> Seen:
+        """Look for another feed of the site; whatever goes wrong, the poll is what it was."""
+        try:
+            known = await self.writer.run(lambda: self._memory.known(source.id))
+            found = await alternatives.search(
+                source,
+                replace(state, last_outcome=seen.outcome),
+                known,
+                alternatives.Visitor(
+                    self._client, self._slots, self._turns, lambda result: self._remember_hold(result, seen.now)
+                ),
+                self._reader,
+                seen.now,
+            )
+        except (PollError, StoreError) as error:
+            log.warning("search failed", source=source.id, error=str(error))
+            return seen
+        if found.url is not None:
+            log.info("alternative", source=source.id, url=found.url, how=found.how)
+        return replace(seen, search=found)
+
+    def _turns(self) -> Turns[Job]:
+        """The turns of one further request of a poll."""
+        return Turns(self._hosts, None, self._refuse_held)
 
     def _failed(self, source: Source, error: Exception, fetched: Fetched | None, now: datetime) -> Seen:
         """Name a failure with a word of the closed list and a sentence."""

@@ -23,8 +23,10 @@ import structlog
 from ketfeed import __version__
 from ketfeed.errors import UsageError
 from ketfeed.ingest.sandbox import Sandbox
+from ketfeed.ingest.survey import marks_of
 from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import Client
+from ketfeed.run.alternatives import Known
 from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
 from ketfeed.run.live import LiveCatalog
@@ -179,6 +181,11 @@ class StoreMemory:
     def stored(self, entry_ids: Sequence[str]) -> dict[str, tuple[Entry, Tagging]]:
         found = [self.store.entries.find(entry_id) for entry_id in entry_ids]
         return {one.entry.id: (one.entry, one.rule_tagging) for one in found if one is not None}
+
+    def known(self, source_id: str) -> Known:
+        counts = self.store.statistics.source(source_id, utc_now(), days=1)
+        marks = marks_of(one.entry for one in counts.newest) if counts is not None else frozenset()
+        return Known(marks, [state.url for state in self.store.sources.states()])
 
     def knows(self, entry_ids: Sequence[str]) -> bool:
         return any(self.store.entries.find(entry_id) is not None for entry_id in entry_ids[:20])

@@ -22,7 +22,7 @@ from ketfeed.model import (
     Validators,
 )
 from ketfeed.run import cadence
-from ketfeed.run.health import health_of
+from ketfeed.run.health import health_of, is_quiet
 from ketfeed.settings import Settings
 from ketfeed.store.ready import ReadyFeed
 
@@ -102,6 +102,15 @@ def is_own_output(info: FeedInfo, base_url: str | None) -> bool:
     return bool(base_url and info.self_link and info.self_link.startswith(base_url.rstrip("/") + "/feeds/"))
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a look at the site of a source that is dead or silent has found."""
+
+    at: datetime
+    url: str | None  # of a feed that may take its place; None: there is none
+    how: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """Everything one poll learned."""
@@ -116,6 +125,7 @@ class Seen:
     keep_validators: bool = True  # False: the document does not tell whether what hangs on it has changed
     moved_to: str | None = None  # where the source says it has moved for good, proven to be the same feed
     held_until: datetime | None = None  # no request was made: the host asked to be left alone
+    search: Search | None = None  # None: nobody looked for another feed
 
 
 def remember(
@@ -131,7 +141,16 @@ def remember(
     state = before
     if before.url != source.url:
         state = replace(
-            before, url=source.url, validators=None, body_hash=None, moved_to=None, moved_days=0, gone=False
+            before,
+            url=source.url,
+            validators=None,
+            body_hash=None,
+            moved_to=None,
+            moved_days=0,
+            gone=False,
+            searched_at=None,
+            alternative=None,
+            alternative_how="",
         )
     good = seen.outcome in GOOD_OUTCOMES
     gone = seen.outcome == "gone"
@@ -151,6 +170,7 @@ def remember(
     )
     result = seen.result
     learned |= {"last_ok_at": seen.now} if good else {}
+    learned |= _searched(state, seen, good=good)
     return _with_health(
         replace(
             state,
@@ -171,6 +191,16 @@ def remember(
         ),
         seen.now,
     )
+
+
+def _searched(state: SourceState, seen: Seen, *, good: bool) -> dict[str, object]:
+    """What is proposed in place of the source; nothing any more once it is well again."""
+    if seen.search is not None:
+        found = seen.search
+        return {"searched_at": found.at, "alternative": found.url, "alternative_how": found.how}
+    if good and state.alternative is not None and not is_quiet(state, seen.now):
+        return {"alternative": None, "alternative_how": ""}
+    return {}
 
 
 def _with_health(state: SourceState, now: datetime) -> SourceState:

@@ -105,7 +105,8 @@ class Sources:
         if new.url != state.url or new.type != old.type:
             state = replace(
                 state, url=new.url, validators=None, body_hash=None, entries_hash=None, gone=False, failures=0,
-                moved_to=None, moved_since=None, moved_days=0, next_poll_at=now, next_poll_reason="new address",
+                moved_to=None, moved_since=None, moved_days=0, searched_at=None, alternative=None, alternative_how="",
+                next_poll_at=now, next_poll_reason="new address",
             )  # fmt: skip
         elif (new.page, new.sitemap, new.type) != (old.page, old.sitemap, old.type):
             # The same bytes read by other rules are another document.
