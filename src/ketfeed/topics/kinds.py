@@ -36,6 +36,11 @@ SOURCE_VOTES: Mapping[SourceKind, tuple[Vote, ...]] = {
 }
 """What the editors said of the source; strong only where a source publishes nothing else."""
 
+_SOURCE_VOTES: Mapping[SourceKind, tuple[tuple[EntryKind, float, str], ...]] = {
+    source: tuple((kind, weight, f"source is {source}") for kind, weight in votes)
+    for source, votes in SOURCE_VOTES.items()
+}
+
 _RESEARCH_HOSTS = (
     "pubmed|ncbi\\.nlm|europepmc|nature\\.com|sciencedirect|springer|wiley|frontiersin|mdpi|jamanetwork|nejm|thelancet"
     "|bmj\\.com|cambridge\\.org|oup\\.com|academic\\.oup|tandfonline|sagepub|psychiatryonline|elsevier|plos|karger"
@@ -55,6 +60,7 @@ _NEWS_HOSTS = (
 
 _REGISTRY_HOSTS = (
     r"clinicaltrials|clinicaltrialsregister|isrctn|anzctr|chictr|drks|euclinicaltrials|trialsearch|trials\.(co|org)"
+    r"|ichgcp|centerwatch|trialbulletin"
 )
 _RELEASE_HOSTS = r"prnewswire|businesswire|globenewswire|newswire|accesswire|einpresswire|prweb|presseportal"
 
@@ -74,7 +80,8 @@ _HOSTS: tuple[tuple[str, EntryKind, float], ...] = (
 HOST_VOTES = tuple((re.compile(pattern), kind, weight) for pattern, kind, weight in _HOSTS)
 
 _PATHS: tuple[tuple[str, EntryKind, float], ...] = (
-    (r"/(?:trials?|clinical-trials?|study/NCT\d+)(?=[-/])|NCT\d{8}", "trial-record", 1.6),
+    (r"/(?:trials?|clinical-trials?|study/NCT\d+)(?=[-/])", "trial-record", 1.6),
+    (r"NCT\d{8}", "trial-record", 1.6),
     (r"/(?:papers?|publications?|doi|articles?/PMC\d+|abstract|pubmed|article-abstract)/", "research", 1.0),
     (r"/(?:videos?|watch|webinars?)[/?]", "video", 1.6),
     (r"/(?:podcasts?|episodes?)/", "podcast", 1.6),
@@ -87,9 +94,14 @@ _PATHS: tuple[tuple[str, EntryKind, float], ...] = (
     (r"/(?:faqs?|learn|how-to|what-is|guide)[-/]", "guide", 0.8),
     (r"/(?:news|story|stories|article|politics|business|entertainment)/", "news", 0.4),
 )  # fmt: skip
-"""The words publishers put in paths."""
+"""The words publishers put in paths. Each kind votes once."""
 
 _PATH = re.compile("|".join(f"({pattern})" for pattern, _, _ in _PATHS), re.IGNORECASE)
+_AFTER_SLASH = re.compile(
+    "/(?:" + "|".join(f"({pattern[1:] if pattern[0] == '/' else '(?!)'})" for pattern, _, _ in _PATHS) + ")",
+    re.IGNORECASE,
+)
+"""The same without what needs no slash: searching leaps from slash to slash."""
 
 
 @lru_cache(maxsize=1024)
@@ -205,11 +217,12 @@ def address_votes(entry: Entry) -> list[tuple[EntryKind, float, str]]:
     if entry.link:
         host, _, path = entry.link.partition("://")[2].partition("/")
         votes += _host_votes(host.lower())
-        seen: set[int | None] = set()
-        for found in _PATH.finditer(f"/{path}"):
-            if found.lastindex not in seen:
-                seen.add(found.lastindex)
-                _, kind, weight = _PATHS[(found.lastindex or 1) - 1]
+        seen: list[EntryKind] = []
+        pattern = _PATH if "nct" in path.lower() else _AFTER_SLASH
+        for found in pattern.finditer(f"/{path}"):
+            _, kind, weight = _PATHS[(found.lastindex or 1) - 1]
+            if kind not in seen:
+                seen.append(kind)
                 votes.append((kind, weight, f"address: {found.group(0)[:60]}"))
     for enclosure in entry.enclosures:
         media = (enclosure.type or "").partition("/")[0]
@@ -227,10 +240,7 @@ def decide_kind(
 
     ``cues`` are the phrases of KIND_CUES that stand in the entry, with whether in the title; each votes once.
     """
-    votes: list[tuple[EntryKind, float, str]] = [
-        (kind, weight, f"source is {source.kind}") for kind, weight in SOURCE_VOTES.get(source.kind, ())
-    ]
-    votes += address_votes(entry)
+    votes = [*_SOURCE_VOTES.get(source.kind, ()), *address_votes(entry)]
     opening = _OPENING.match(entry.title)
     if opening:
         _, kind, weight = _OPENING_RULES[(opening.lastindex or 1) - 1]
@@ -242,6 +252,8 @@ def decide_kind(
         votes.append(("research", 0.8, "has an identifier of a paper"))
     if not votes:
         return "news", ("nothing says otherwise",)
+    if len(votes) == 1:
+        return votes[0][0], (votes[0][2],)
     totals: dict[EntryKind, float] = {}
     for kind, weight, _ in votes:
         totals[kind] = totals.get(kind, 0.0) + weight
@@ -252,8 +264,12 @@ def decide_kind(
     best = max(totals, key=lambda kind: (totals[kind], -_ORDER[kind])) if len(totals) > 1 else votes[0][0]
     reasons = [vote for vote in votes if vote[0] == best]
     if len(reasons) > 1:
-        reasons.sort(key=lambda vote: -vote[1])
-    return best, tuple(reason for _, _, reason in reasons[:5])
+        reasons.sort(key=_by_weight)
+    return best, tuple([reason for _, _, reason in reasons[:5]])
+
+
+def _by_weight(vote: tuple[EntryKind, float, str]) -> float:
+    return -vote[1]
 
 
 _DETAILS: tuple[EntryKind, ...] = ("review", "preprint", "trial-record")

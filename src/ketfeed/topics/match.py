@@ -53,6 +53,11 @@ class Tagger:
         numbers = self._compiled.lexicon.numbers
         self._kind_cues = {numbers[phrase]: phrase for phrase in KIND_CUES}
         self._sources: dict[tuple[str, str], tuple[Text, list[tuple[CompiledTerm, int, int]]]] = {}
+        expressions = [term for rule in self._compiled.rules for term in rule.expressions]
+        self._pieces = Pieces(
+            (*SIGNS, *HINTS, *(piece for term in expressions for some in term.needs for piece in some))
+        )
+        self._telling = self._compiled.telling_patterns(self._kind_cues)
         ruled = rule_phrases(rules)
         self._only_kind = {number for phrase, number in numbers.items() if phrase not in ruled}
         self._vocabulary = "|".join(f" {fold(phrase)} " for phrase in ruled)
@@ -61,20 +66,22 @@ class Tagger:
         """Everything the rules say of an entry of a source. Entries of which they say nothing share one value."""
         written = texts_of(entry)
         folded = FoldedText(*written.values())
-        found = self._compiled.lexicon.find(folded.text)
-        pieces = _PIECES.found(f"{folded.original}\n{entry.raw_id}".lower())
+        found: Sequence[tuple[int, int, int]] = self._compiled.lexicon.find(folded.text)
+        pieces = self._pieces.found(f"{folded.original}\n{entry.raw_id}")
         read = [written[field] for field in _READ_FIELDS if field in written]
         identifiers = identify(entry, read, pieces)
+        source_text, source_labels = self._source_labels(source)
+        if self._telling.isdisjoint([pattern for pattern, _, _ in found]) and not source_labels:
+            found = ()
         texts = lay_out(written, folded) if found else []
         hits, labels = self._sort(found, texts)
         kind, kind_reasons = decide_kind(entry, source, self._cues(texts, hits), identifiers)
-        source_text, source_labels = self._source_labels(source)
         scored: Mapping[str, TopicMatch] = {}
         if hits or labels or source_labels or kind in self._compiled.kind_reasons or self._compiled.unprompted:
             texts = [*(texts or lay_out(written, folded)), source_text]
             labels += [(term, (len(texts) - 1, start, end)) for term, start, end in source_labels]
             language = (entry.language or source.language or "").partition("-")[0].lower()
-            scored = score(Scene(self._compiled, texts, hits, language), labels, kind)
+            scored = score(Scene(self._compiled, texts, hits, pieces, language), labels, kind)
         relevant, relevance_reasons = judge(self.rules.relevance, scored.get(self.rules.relevance.id))
         about_research = kind in _RESEARCH or "research" in scored
         if not (scored or relevant or about_research or identifiers or source.topics):
@@ -193,9 +200,6 @@ class Tagger:
 
 _READ_FIELDS: tuple[Field, ...] = ("title", "summary", "content")
 _RESEARCH: frozenset[EntryKind] = frozenset({"research", "preprint", "trial-record", "review"})
-
-_PIECES = Pieces((*SIGNS, *HINTS))
-"""What must stand in an entry before identifiers and facts are looked for."""
 
 
 def texts_of(entry: Entry) -> dict[Field, str]:

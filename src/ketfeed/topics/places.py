@@ -8,12 +8,11 @@ languages only in entries known to be in one of them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import regex
-
 from ketfeed.model import Field
+from ketfeed.topics.expressions import matches, may_match
 from ketfeed.topics.rules import NONE, CompiledRules, CompiledTerm, Contexts
 from ketfeed.topics.terms import FoldedText
 
@@ -28,12 +27,6 @@ NEAR = 160
 
 LEAD = 600
 """Characters that count as the lead: an abstract's or an article's first paragraph."""
-
-MOST_MATCHES = 8
-"""Places of one regular expression in one text that are looked at; repetition counts little."""
-
-REGEX_SECONDS = 0.05
-"""For one regular expression in one text; beyond it the expression is taken not to match."""
 
 
 @dataclass(slots=True)
@@ -79,10 +72,13 @@ class Occurrence:
 class Scene:
     """An entry's texts and hits, with every phrase set looked up at most once."""
 
-    __slots__ = ("_cache", "fields", "hits", "language", "present", "rules", "texts")
+    __slots__ = ("_cache", "fields", "hits", "language", "pieces", "present", "rules", "texts")
 
-    def __init__(self, rules: CompiledRules, texts: list[Text], hits: Hits, language: str) -> None:
+    def __init__(
+        self, rules: CompiledRules, texts: list[Text], hits: Hits, pieces: Collection[str], language: str
+    ) -> None:
         self.rules = rules
+        self.pieces = pieces  # of what expressions need, those that stand in the texts
         self.texts = texts
         self.hits = hits
         self.language = language
@@ -166,11 +162,12 @@ def occurrences(scene: Scene, labels: list[tuple[CompiledTerm, Place]]) -> dict[
                 if (term.plain or scene.holds(term, place)) and (
                     context is True or not scene.cancelled(context, place)
                 ):
+                    text, start, end = place
                     made = found.get(rule)
                     if made is None:
-                        found[rule] = [Occurrence(term, *place)]
+                        found[rule] = [Occurrence(term, text, start, end)]
                     else:
-                        made.append(Occurrence(term, *place))
+                        made.append(Occurrence(term, text, start, end))
     for term, place in labels:
         context = scene.context(term.rule)
         if (
@@ -193,6 +190,7 @@ def expression_places(scene: Scene, rule: int) -> list[Occurrence]:
     return [
         Occurrence(term, *place)
         for term in scene.rules.rules[rule].expressions
+        if may_match(term.needs, scene.pieces)
         for place in _regex_places(term, scene.texts)
         if scene.holds(term, place) and (context is True or not scene.cancelled(context, place))
     ]
@@ -206,25 +204,11 @@ def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
     for number, text in enumerate(texts):
         if text.field in ("link", "source") if term.fields is None else text.field not in term.fields:
             continue
-        for start, end in _matches(term.pattern, text.original):
+        for start, end in matches(term.pattern, text.original):
             first = max(len(FoldedText(text.original[:start]).text) - 1, 1)
             last = len(FoldedText(text.original[:end]).text)
             places.append((number, first, max(last, first + 2)))
     return places
-
-
-def _matches(pattern: regex.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Where an expression matches, at most MOST_MATCHES places. A timed ``finditer`` is thrice as slow as this."""
-    position = 0
-    for _ in range(MOST_MATCHES):
-        try:
-            found = pattern.search(text, position, timeout=REGEX_SECONDS)
-        except TimeoutError:
-            return
-        if found is None:
-            return
-        yield found.span()
-        position = max(found.end(), found.start() + 1)
 
 
 def longest(made: list[Occurrence]) -> list[Occurrence]:

@@ -8,12 +8,13 @@ RuleSet ─▶ CompiledRules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import regex
 
 from ketfeed.model import Field, Reason, RuleSet, Term, TopicRule
+from ketfeed.topics.expressions import Needs, compiled, needs
 from ketfeed.topics.kinds import KIND_CUES
 from ketfeed.topics.terms import Lexicon, fold
 
@@ -57,6 +58,7 @@ class CompiledTerm:
     languages: frozenset[str] | None
     plain: bool  # no condition but the rule's own: the inner loop need not ask
     pattern: regex.Pattern[str] | None = None
+    needs: Needs = ()  # without these pieces the pattern need not be tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,25 @@ class CompiledRules:
     kind_reasons: dict[str, tuple[tuple[int, Reason], ...]]  # kind → (rule, reason) of terms that name it
     alone: frozenset[int]  # rules that an expression alone can match
     unprompted: bool  # one of these requires no phrase
-    asides: frozenset[int]
-    boilerplate: frozenset[int]
+    asides: int  # number of a phrase set, or NONE
+    boilerplate: int
     weights: dict[Field, float] = field(default_factory=dict)
     gathers: int = 4  # indications that make a list
+
+    def telling_patterns(self, cues: Collection[int]) -> frozenset[int]:
+        """Patterns of the lexicon one of which an entry must hold to get a topic or a cue to its kind by phrases.
+
+        The others only say something beside these: contexts, and terms of rules whose required phrases are missing.
+        """
+        telling = {*cues, *(number for rule in self.rules for number in rule.requires)}
+        for number, terms in enumerate(self.terms):
+            if self.label_terms[number] or any(not self.rules[term.rule].requires for term in terms):
+                telling.add(number)
+        return frozenset(
+            pattern
+            for pattern, owners in enumerate(self.lexicon.owners)
+            if self.unprompted or not telling.isdisjoint(owners)
+        )
 
 
 class _Sets:
@@ -164,19 +181,19 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
             if not named or named - LABEL_FIELDS - {"kind"}:
                 terms[lexicon.numbers[term.text]].append(made)
     weights: dict[Field, float] = {**FIELD_WEIGHTS, **rules.weights}  # type: ignore[dict-item]  # the loader checked
-    compiled = tuple(
+    made_rules = tuple(
         _compile_rule(rule, default, lexicon, sets, made) for rule, made in zip(topics, expressions, strict=True)
     )
     return CompiledRules(
         lexicon=lexicon,
-        rules=compiled,
-        alone=frozenset(number for number, rule in enumerate(compiled) if rule.alone),
-        unprompted=any(rule.alone and not rule.requires for rule in compiled),
+        rules=made_rules,
+        alone=frozenset(number for number, rule in enumerate(made_rules) if rule.alone),
+        unprompted=any(rule.alone and not rule.requires for rule in made_rules),
         terms=tuple(tuple(found) for found in terms),
         label_terms=tuple(tuple(found) for found in labelled),
         kind_reasons=_kind_reasons(kind_terms, weights),
-        asides=frozenset(lexicon.numbers[phrase] for phrase in rules.asides),
-        boilerplate=frozenset(lexicon.numbers[phrase] for phrase in rules.boilerplate),
+        asides=sets.number(rules.asides),
+        boilerplate=sets.number(rules.boilerplate),
         weights=weights,
         gathers=min((rule.gathers for rule in topics if rule.gathers), default=4),
         sets=sets.all(),
@@ -220,13 +237,6 @@ def _compile_term(term: Term, rule: int, sets: _Sets) -> CompiledTerm:
         plain=not (term.near or unless or term.fields or term.languages),
         fields=frozenset(term.fields) or None,
         languages=frozenset(language.lower() for language in term.languages) or None,
-        pattern=_expression(term.text) if term.regex else None,
+        pattern=compiled(term.text) if term.regex else None,
+        needs=needs(term.text) if term.regex and "source" not in term.fields else (),  # the source's name is not read
     )
-
-
-def _expression(text: str) -> regex.Pattern[str] | None:
-    """A compiled expression; None for what ``re`` (which the loader asks) takes and this engine does not."""
-    try:
-        return regex.compile(text, regex.IGNORECASE)
-    except regex.error:
-        return None

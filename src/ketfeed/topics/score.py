@@ -71,10 +71,13 @@ def _weigh(
     scene: Scene, rule: CompiledRule, made: list[Occurrence], asides: list[Place], endings: list[Place]
 ) -> float:
     """Give every occurrence its weight, strongest first; returns the sum."""
-    rules = scene.rules
+    rules, texts, weights = scene.rules, scene.texts, scene.rules.weights
     for one in made:
-        text = scene.texts[one.text]
-        weight = one.term.weight * _place_factor(rules, text, one.start)
+        text = texts[one.text]
+        if one.start <= LEAD and text.field != "content":
+            weight = one.term.weight * weights[text.field]
+        else:
+            weight = one.term.weight * _place_factor(rules, text, one.start)
         if one.listed:
             weight *= LIST_FACTOR
         if asides and rule.indication and _follows(one, asides):
@@ -115,7 +118,7 @@ def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKin
 
     A regular expression lighter than its topic's threshold is only tried beside a phrase of the topic.
     """
-    rules, texts, hits, present = scene.rules, scene.texts, scene.hits, scene.present
+    rules, texts = scene.rules, scene.texts
     found = occurrences(scene, labels)
     lists = _mark_lists(rules, found)
     given: dict[int, list[Reason]] = {}
@@ -126,21 +129,21 @@ def score(scene: Scene, labels: list[tuple[CompiledTerm, Place]], kind: EntryKin
             gathered = rule.gathers and _gathered(rule.gathers, lists, texts, rules)
             if gathered:
                 given.setdefault(number, []).append(gathered)
-    asides = [place for phrase in rules.asides & present for place in hits[phrase]]
-    endings = [place for phrase in rules.boilerplate & present for place in hits[phrase]]
+    asides, endings = scene.places(rules.asides), scene.places(rules.boilerplate)
     matches: dict[str, TopicMatch] = {}
-    for number in sorted(found.keys() | given.keys() | rules.alone):
+    for number in sorted({*found, *given, *rules.alone}):
         rule = rules.rules[number]
         made = found.get(number, [])
         extra = given.get(number, [])
-        total = sum(reason.weight for reason in extra)
-        if made:
-            total += _weigh(scene, rule, made, asides, endings)
+        before = sum([reason.weight for reason in extra])
+        total = before + _weigh(scene, rule, made, asides, endings)
         if rule.expressions and (total < rule.threshold or rule.doubts):
-            made = longest(made + expression_places(scene, number))
-            total = sum(reason.weight for reason in extra) + _weigh(scene, rule, made, asides, endings)
+            more = expression_places(scene, number)
+            if more:
+                made = longest(made + more)
+                total = before + _weigh(scene, rule, made, asides, endings)
         if total >= rule.threshold - 1e-9:
-            reasons = [*extra, *(_reason(one, texts) for one in made[:MAX_REASONS])]
+            reasons = [*extra, *[_reason(one, texts) for one in made[:MAX_REASONS]]]
             if len(reasons) > 1:
                 reasons.sort(key=_by_weight)
             matches[rule.id] = TopicMatch(rule.id, tuple(reasons[:MAX_REASONS]), round(total, 3))

