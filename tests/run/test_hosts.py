@@ -161,6 +161,13 @@ def test_a_hold_is_for_the_whole_host_until_its_time_and_never_shortened() -> No
     assert hosts.held_until("b", NOW) is None
 
 
+def test_a_hold_that_a_wrong_clock_made_ends_when_the_clock_is_put_right() -> None:
+    hosts: Hosts[str] = Hosts()
+    hosts.hold("a", NOW + timedelta(days=400))
+    assert hosts.held_until("a", NOW + timedelta(days=399)) == NOW + timedelta(days=400)
+    assert hosts.held_until("a", NOW) is None
+
+
 def test_an_interval_that_ends_between_two_looks_at_the_clock_does_not_stop_the_world() -> None:
     """``next`` judges by one reading of the clock; another reading a moment later must not send it round in circles."""
     now = [0.0]

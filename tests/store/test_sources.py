@@ -68,6 +68,22 @@ def test_due_sources_come_longest_due_first_and_only_when_due(store: Store) -> N
     assert [one.source_id for one in store.sources.due(NOW + 3 * HOUR, 1)] == ["paper"]
 
 
+def test_what_a_wrong_clock_wrote_is_due_at_once(store: Store) -> None:
+    """A machine that started in the wrong year must not leave its sources alone until then."""
+    save(
+        store,
+        write(None, at=NOW, next_poll_at=NOW + 400 * DAY),
+        write(None, of=source("paper"), at=NOW, next_poll_at=NOW + 7 * DAY),
+        write(None, of=source("wide"), at=NOW, next_poll_at=None),
+    )
+    store.sources.hold("far.example", NOW + 400 * DAY)
+    store.sources.hold("near.example", NOW + 7 * DAY)
+    assert store.sources.recall(NOW, NOW + 8 * DAY) == 1
+    assert [one.source_id for one in store.sources.due(NOW, 10)] == ["news"]
+    assert "wrong clock" in state(store).next_poll_reason
+    assert set(store.sources.holds()) == {"near.example"}
+
+
 def test_poll_now_is_a_date_in_a_row(store: Store) -> None:
     save(store, *(write(None, of=source(name), next_poll_at=NOW + DAY) for name in ("news", "paper", "wide")))
     assert store.sources.mark_due(["news", "ghost"], NOW) == ["news"]

@@ -19,11 +19,15 @@ import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from ketfeed.run.cadence import HINT_MAX
+
 J = TypeVar("J")
+
+LONGEST_HOLD = timedelta(seconds=HINT_MAX)  # no Retry-After is taken for longer
 
 
 def host_of(url: str) -> str:
@@ -71,7 +75,7 @@ class Hosts(Generic[J]):
         until = self._holds.get(host)
         if until is None:
             return None
-        if until <= now:
+        if until <= now or until > now + LONGEST_HOLD:  # over, or written by a clock that was put back since
             del self._holds[host]
             return None
         return until

@@ -149,7 +149,7 @@ class Poller:
     def is_busy_with(self, source_id: str, now: datetime) -> bool:
         """Whether the source is on its way, or rests because its last poll could not be recorded."""
         until = self._snoozed.get(source_id)
-        if until is not None and until <= now:
+        if until is not None and not now < until <= now + SNOOZE:
             del self._snoozed[source_id]
             until = None
         return until is not None or source_id in self._jobs

@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,6 +27,7 @@ from ketfeed.ingest.survey import marks_of
 from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
 from ketfeed.net.client import Client
 from ketfeed.run.alternatives import Known
+from ketfeed.run.cadence import HINT_MAX, HOUR
 from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
 from ketfeed.run.live import LiveCatalog
@@ -198,6 +199,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
     """Poll what is due until ``stop`` is set; takes up changed files while it runs."""
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, store.sources.sync, live.catalog, utc_now())
+    await loop.run_in_executor(None, _recall, settings, store)
     notices = Notices(settings, live.catalog, store)
     async with polling(settings, live.catalog, store, on_stored=notices.stored) as kit:
         poller = kit.poller
@@ -216,6 +218,7 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
         async def forget_old_polls() -> None:
             await poller.writer.run(lambda: store.sources.forget_polls(utc_now(), settings.keep_polls))
             await poller.writer.run(lambda: store.sources.release(utc_now()))
+            await poller.writer.run(lambda: _recall(settings, store))
 
         schedule = Schedule()
         schedule.every(TICK, due.tick, "due sources")
@@ -232,6 +235,14 @@ async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: 
         log.info("stopping", waiting=len(poller))
         await notices.notifier.stop()
         await loop.run_in_executor(None, walk.halt)
+
+
+def _recall(settings: Settings, store: Store) -> None:
+    """Let no source rest for years because the clock was wrong when its next poll was decided."""
+    now = utc_now()
+    recalled = store.sources.recall(now, now + timedelta(seconds=max(settings.max_interval, HINT_MAX) + HOUR))
+    if recalled:
+        log.warning("recalled", sources=recalled, reason="their next polls were set by a wrong clock")
 
 
 async def poll_now(

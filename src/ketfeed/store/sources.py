@@ -158,6 +158,17 @@ class Sources:
             rows = connection.execute(question).mappings().all()
         return [state_from(row, row["id"], True) for row in rows]
 
+    def recall(self, now: datetime, latest: datetime) -> int:
+        """Make due what would be due only after ``latest``, later than anybody may ask for: a wrong clock wrote that.
+
+        Holds of hosts that end after it are forgotten. Returns how many sources were recalled.
+        """
+        with self._database.write() as connection:
+            connection.execute(delete(HOST_HOLD).where(HOST_HOLD.c.until > to_us(latest)))
+            stuck = update(STATE).where(STATE.c.next_poll_at > to_us(latest))
+            reason = "its time was set by a wrong clock"
+            return connection.execute(stuck.values(next_poll_at=to_us(now), next_poll_reason=reason)).rowcount
+
     def next_due(self) -> datetime | None:
         """When the next source is due; None when none ever is."""
         with self._database.read() as connection:
