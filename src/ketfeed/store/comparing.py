@@ -64,11 +64,10 @@ class New:
     number: int = 0
     story: int = 0
     announced: bool = True
+    may_show: bool = field(init=False)  # stands in feeds once it is announced, and so needs a story
 
-    @property
-    def may_show(self) -> bool:
-        """Whether it may stand in feeds once it is announced, and so needs a story."""
-        return self.entry.relevant or self.source.policy == "all"
+    def __post_init__(self) -> None:
+        self.may_show = self.entry.relevant or self.source.policy == "all"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, select, update
 
 from ketfeed.store.codec import dump, entry_from, tagging_from
 from ketfeed.store.keys import Clue, asked_keys, own_keys, unpack
-from ketfeed.store.meta import insert_rows, run_many, upsert
+from ketfeed.store.meta import insert_rows, rows_among, run_many, upsert
 from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
 from ketfeed.store.times import from_us
 from ketfeed.topics import stories
@@ -186,10 +186,10 @@ class Candidates:
     """Stored entries as story rules see them; those asked for or stored lately are kept.
 
     What was kept is used again only while the entry is as it was, so edits cannot leave a wrong one; after a
-    transaction that was rolled back ``forget`` must follow. Used by one writer at a time.
+    transaction that was rolled back ``forget`` must follow. Used by one writer at a time. keep: entries, of 6 KiB each.
     """
 
-    def __init__(self, keep: int = 2000) -> None:
+    def __init__(self, keep: int = 1000) -> None:
         self._keep = keep
         self._known: dict[int, tuple[Stamp, Told]] = {}
 
@@ -202,23 +202,20 @@ class Candidates:
         """Keep nothing: what was about to be written was not."""
         self._known.clear()
 
-    def load(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Told]:
+    def load(self, connection: Connection, numbers: Collection[int]) -> dict[int, Told]:
         """Some entries and the newest members of their stories, by number, in the order stored."""
         found: dict[int, Told] = {}
         missing: list[int] = []
-        wanted = sorted(numbers)
-        for start in range(0, len(wanted), CHUNK):
-            part = {"numbers": wanted[start : start + CHUNK], "members": MEMBERS}
-            for number, *stamp in connection.execute(_STAMPS, part):
-                known = self._known.get(number)
-                if known is not None and known[0] == tuple(stamp):
-                    found[number] = known[1]
-                else:
-                    missing.append(number)
-        for start in range(0, len(missing), CHUNK):
-            for row in connection.execute(_LIGHT, {"numbers": missing[start : start + CHUNK]}):
-                found[row.number] = _told(row._asdict())
-                self.remember(row.number, (row.story, row.changed_at, row.content_hash), found[row.number])
+        for number, *stamp in rows_among(connection, _STAMPS, numbers, members=MEMBERS):
+            known = self._known.get(number)
+            if known is not None and known[0] == tuple(stamp):
+                found[number] = known[1]
+            else:
+                missing.append(number)
+        for row in rows_among(connection, _LIGHT, missing):
+            said = dict(zip(_LIGHT_NAMES, row, strict=True))
+            told = found[said["number"]] = _told(said)
+            self.remember(said["number"], (said["story"], said["changed_at"], said["content_hash"]), told)
         for number in list(self._known)[: max(0, len(self._known) - self._keep)]:
             del self._known[number]
         return dict(sorted(found.items()))
@@ -230,6 +227,7 @@ def _told(row: dict[str, Any]) -> Told:
     return Told(row["story"], report(entry, tagging, from_us(row["sort_at"])))
 
 
+_AMONG: BindParameter[int] = bindparam("among", expanding=True)
 _LIGHT = (
     select(
         ENTRY.c.number, ENTRY.c.id, ENTRY.c.story, ENTRY.c.title, ENTRY.c.link, ENTRY.c.canonical_link,
@@ -238,20 +236,16 @@ _LIGHT = (
         SOURCE.c.id.label("source_id"),
     )
     .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
-    .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
+    .where(ENTRY.c.number.in_(_AMONG))
 )  # fmt: skip
+_LIGHT_NAMES = tuple(column.name for column in _LIGHT.selected_columns)
 _TELLS = ENTRY.alias("tells")
-_TOGETHER = (
-    select(ENTRY.c.story)
-    .where(ENTRY.c.number.in_(bindparam("numbers", expanding=True)))
-    .distinct()
-    .subquery("together")
-)
+_TOGETHER = select(ENTRY.c.story).where(ENTRY.c.number.in_(_AMONG)).distinct().subquery("together")
 _STAMPS = (
     select(_TELLS.c.number, _TELLS.c.story, _TELLS.c.changed_at, _TELLS.c.content_hash)
     .join(_TOGETHER, _TOGETHER.c.story == _TELLS.c.story)
     .where(
-        _TELLS.c.number.in_(bindparam("numbers", expanding=True))
+        _TELLS.c.number.in_(_AMONG)
         | _TELLS.c.number.in_(
             select(ENTRY.c.number)
             .where(ENTRY.c.story == _TOGETHER.c.story)

@@ -10,7 +10,7 @@ source.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ketfeed.topics.stories import KIND_RANK
 
@@ -21,8 +21,7 @@ UNTAGGED = "u"
 _KIND_RANK = {str(kind): rank for kind, rank in KIND_RANK.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """What placing an entry needs to know, editors' decisions applied."""
 
     number: int
@@ -37,8 +36,7 @@ class Member:
     pinned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A row of ``listing``: a story's place in one feed."""
 
     feed: str
@@ -77,7 +75,7 @@ def is_visible(
     """
     if not active or hidden:
         return False
-    return pinned or added or (announced and (relevant or policy == "all"))
+    return pinned or added or bool(announced and (relevant or policy == "all"))
 
 
 def rank(member: Member) -> tuple[int, int, int, int]:

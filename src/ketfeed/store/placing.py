@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of
 from ketfeed.store.listing import Member, Place, is_visible, places
-from ketfeed.store.meta import run_many
+from ketfeed.store.meta import insert_rows, rows_among, run_many
 from ketfeed.store.schema import ENTRY, LISTING, MATCH, SOURCE
 
 Changed = Counter[str]
@@ -41,9 +40,9 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
     for member in load_members(connection, stories):
         members[member.story].append(member)
     before: dict[tuple[int, str], tuple[Place, int | None]] = {}
-    for row in connection.execute(_PLACES, {"stories": list(stories)}):
-        place = Place(row.feed, row.sort_at, row.entry, row.story, row.source, row.kind, row.language)
-        before[row.story, row.feed] = (place, row.seq)
+    for *columns, seq_before in rows_among(connection, _PLACES, stories):
+        place = Place(*columns)
+        before[place.story, place.feed] = (place, seq_before)
     after = {(story, place.feed): place for story in stories for place in places(members[story])}
     gone = [place for key, (place, _) in before.items() if after.get(key) != place]
     fresh = [place for key, place in after.items() if key not in before or before[key][0] != place]
@@ -55,9 +54,7 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
         )
     if fresh:
         kept = {key: seq_before for key, (_, seq_before) in before.items()}
-        run_many(
-            connection, INSERT_PLACE, [place_columns(one, kept.get((one.story, one.feed)) or seq) for one in fresh]
-        )
+        add_places(connection, [(one, kept.get((one.story, one.feed)) or seq) for one in fresh])
     changed = Changed(one.feed for one in fresh)
     changed.subtract(one.feed for one in gone)
     if touched:
@@ -66,70 +63,57 @@ def _relist(connection: Connection, stories: Sequence[int], seq: int, touched: f
     return changed
 
 
-INSERT_PLACE = insert(LISTING)
 _DELETE_PLACE = delete(LISTING).where(
     LISTING.c.feed == bindparam("at_feed"),
     LISTING.c.sort_at == bindparam("at_sort"),
     LISTING.c.entry == bindparam("at_entry"),
 )
-_PLACES = select(LISTING).where(LISTING.c.story.in_(bindparam("stories", expanding=True)))
-_TOPICS = select(MATCH.c.entry, MATCH.c.topic).where(MATCH.c.entry.in_(bindparam("numbers", expanding=True)))
+_PLACE_ROW = ("feed", "sort_at", "entry", "story", "source", "kind", "language", "seq")
+_AMONG: BindParameter[int] = bindparam("among", expanding=True)
+_PLACES = select(*(LISTING.c[name] for name in _PLACE_ROW)).where(LISTING.c.story.in_(_AMONG))
+_TOPICS = select(MATCH.c.entry, MATCH.c.topic).where(MATCH.c.entry.in_(_AMONG))
 
 
-def place_columns(place: Place, seq: int) -> dict[str, Any]:
-    """A row of ``listing``."""
-    return {
-        "feed": place.feed,
-        "sort_at": place.sort_at,
-        "entry": place.entry,
-        "story": place.story,
-        "source": place.source,
-        "kind": place.kind,
-        "language": place.language,
-        "seq": seq if place.archived else None,
-    }
+def add_places(connection: Connection, fresh: Sequence[tuple[Place, int]]) -> None:
+    """Write places, each with the version that listed it."""
+    insert_rows(connection, LISTING, _PLACE_ROW, [(*place, seq if place.archived else None) for place, seq in fresh])
 
 
 _MEMBERS = (
     select(
-        ENTRY.c.number, ENTRY.c.story, ENTRY.c.source, ENTRY.c.kind, ENTRY.c.language, ENTRY.c.sort_at,
-        ENTRY.c.relevant, ENTRY.c.announced, ENTRY.c.edited, SOURCE.c.active, SOURCE.c.priority,
-        SOURCE.c.relevance.label("policy"),
+        ENTRY.c.number, ENTRY.c.edited, ENTRY.c.story, ENTRY.c.source, ENTRY.c.kind, ENTRY.c.language, ENTRY.c.sort_at,
+        ENTRY.c.relevant, ENTRY.c.announced, SOURCE.c.active, SOURCE.c.priority, SOURCE.c.relevance,
     )
     .join(SOURCE, SOURCE.c.number == ENTRY.c.source)
-    .where(ENTRY.c.story.in_(bindparam("stories", expanding=True)))
+    .where(ENTRY.c.story.in_(_AMONG))
     .order_by(ENTRY.c.number)
 )  # fmt: skip
 
 
 def load_members(connection: Connection, stories: Sequence[int]) -> list[Member]:
     """All entries of some stories, editors' decisions applied, by entry number."""
-    rows = connection.execute(_MEMBERS, {"stories": list(stories)}).all()
+    rows = rows_among(connection, _MEMBERS, stories)
     topics: dict[int, set[str]] = defaultdict(set)
-    numbers = [row.number for row in rows]
-    for start in range(0, len(numbers), CHUNK):
-        part = numbers[start : start + CHUNK]
-        for entry, topic in connection.execute(_TOPICS, {"numbers": part}):
-            topics[entry].add(topic)
-    edits = edits_of(connection, [row.number for row in rows if row.edited])
+    for entry, topic in rows_among(connection, _TOPICS, [row[0] for row in rows]):
+        topics[entry].add(topic)
+    edits = edits_of(connection, [number for number, edited, *_ in rows if edited])
     members = []
-    for row in rows:
-        said = decided(edits[row.number]) if row.number in edits else UNDECIDED
-        mine = (topics[row.number] - said.removed) | {topic for topic, _ in said.added}
+    for number, _, story, source, kind, language, sort_at, relevant, announced, active, priority, policy in rows:
+        said = decided(edits[number]) if number in edits else UNDECIDED
         members.append(
             Member(
-                number=row.number,
-                story=row.story,
-                source=row.source,
-                priority=row.priority,
-                kind=said.kind or row.kind,
-                language=row.language,
-                sort_at=row.sort_at,
+                number=number,
+                story=story,
+                source=source,
+                priority=priority,
+                kind=said.kind or kind,
+                language=language,
+                sort_at=sort_at,
                 visible=is_visible(
-                    active=row.active, relevant=row.relevant, policy=row.policy, announced=row.announced,
+                    active=active, relevant=relevant, policy=policy, announced=announced,
                     hidden=said.hidden, pinned=said.pinned, added=bool(said.added),
                 ),
-                topics=frozenset(mine),
+                topics=frozenset((topics[number] - said.removed) | {topic for topic, _ in said.added}),
                 pinned=said.pinned,
             )
         )  # fmt: skip

@@ -31,7 +31,7 @@ from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.linking import NO_LINKS, Arrival, Candidates, Links, link, loners, move_entries, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
 from ketfeed.store.meta import insert_rows, next_version, publish_version, read_number, run_many, upsert
-from ketfeed.store.placing import INSERT_PLACE, Changed, place_columns, relist
+from ketfeed.store.placing import Changed, add_places, relist
 from ketfeed.store.ready import ROW, clue_of
 from ketfeed.store.records import PollCounts, PollWrite
 from ketfeed.store.schema import ENTRY, MATCH, POLL, STATE
@@ -224,9 +224,9 @@ class _Saver:
     def _place(self, new: Sequence[New], crowded: set[int]) -> Changed:
         """Give new entries their places; stories that are one new entry alone need no look at what was there."""
         alone = [_member(one) for one in new if one.announced and one.may_show and one.story not in crowded]
-        listed = [place_columns(place, self.version) for member in alone for place in places([member])]
-        run_many(self.connection, INSERT_PLACE, listed)
-        changed = Changed(row["feed"] for row in listed)
+        fresh = [place for member in alone for place in places([member])]
+        add_places(self.connection, [(place, self.version) for place in fresh])
+        changed = Changed(place.feed for place in fresh)
         changed.update(relist(self.connection, crowded, self.version))
         return changed
 
@@ -326,12 +326,13 @@ def _announce(new: Sequence[New], source: SourceFacts, backfill: int) -> None:
     if source.entries:
         return
     newest = sorted(new, key=lambda one: -(one.entry.said or 1 << 62))
-    eligible = [one for one in newest if one.may_show]
-    public = {id(one) for one in eligible}
-    announced = {id(one) for one in eligible[:backfill]}
-    announced |= {id(one) for one in newest[:backfill] if id(one) not in public}
-    for one in new:
-        one.announced = id(one) in announced
+    left = backfill
+    for rank, one in enumerate(newest):
+        if one.may_show:
+            one.announced = left > 0
+            left -= 1
+        else:
+            one.announced = rank < backfill
 
 
 def _salted(source: SourceFacts, raw_id: str) -> str:
