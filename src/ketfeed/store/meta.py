@@ -7,14 +7,26 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Delete, Select, Table, Update, bindparam, case, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import Insert
 
 from ketfeed.store.archive import close_pages
 from ketfeed.store.schema import FEED_VERSION, META
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
+
+def _insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """INSERT as the dialect has it, with ON CONFLICT."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # 2 MiB that a store in a file has no use for
+
+    return postgresql.insert(table)
 
 
 def upsert(connection: Connection, table: Table, *keys: str) -> Insert:
@@ -24,8 +36,7 @@ def upsert(connection: Connection, table: Table, *keys: str) -> Insert:
 
 @lru_cache(maxsize=64)
 def _upsert(dialect: str, table: Table, keys: tuple[str, ...]) -> Insert:
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = make(table)
+    statement = _insert_into(table, dialect)
     given = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
     return statement.on_conflict_do_update(index_elements=list(keys), set_=given)
 
@@ -37,8 +48,7 @@ def insert_new(connection: Connection, table: Table) -> Insert:
 
 @lru_cache(maxsize=64)
 def _insert_new(dialect: str, table: Table) -> Insert:
-    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return make(table).on_conflict_do_nothing()
+    return _insert_into(table, dialect).on_conflict_do_nothing()
 
 
 def run_many(connection: Connection, statement: Insert | Update | Delete, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -139,7 +149,7 @@ def publish_version(connection: Connection, version: int, feeds: Mapping[str, in
 
 @lru_cache(maxsize=2)
 def _grow(dialect: str) -> Insert:
-    statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(FEED_VERSION)
+    statement = _insert_into(FEED_VERSION, dialect)
     said = statement.excluded
     # A poll may begin before an edit and be stored after it: the time of a change never moves back.
     later = case((said.changed_at > FEED_VERSION.c.changed_at, said.changed_at), else_=FEED_VERSION.c.changed_at)
