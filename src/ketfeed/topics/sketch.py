@@ -218,16 +218,15 @@ def sketch(title: str, excerpt: str) -> Sketch:
     )
 
 
-def title_overlap(one: Sketch, other: Sketch) -> float:
-    """Weighted Dice coefficient of two titles, 0 .. 1."""
-    total = one.title_mass + other.title_mass
-    return 2 * mass(one.title & other.title) / total if total else 0.0
+def overlap(shared: float, one: float, other: float) -> float:
+    """Weighted Dice coefficient, 0 .. 1, of the mass shared and the two whole ones."""
+    total = one + other
+    return 2 * shared / total if total else 0.0
 
 
 def lead_overlap(one: Sketch, other: Sketch) -> float:
-    """Weighted Dice coefficient of two titles with their leads, 0 .. 1."""
-    total = one.lead_mass + other.lead_mass
-    return 2 * mass(one.lead & other.lead) / total if total else 0.0
+    """How alike two titles with their leads are, 0 .. 1."""
+    return overlap(mass(one.lead & other.lead), one.lead_mass, other.lead_mass)
 
 
 def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:

@@ -130,22 +130,23 @@ def best_story(mine: Report, stories: Mapping[S, Sequence[Report]]) -> tuple[S, 
 
     ``stories``: the reports of each one's members. None: a story of its own. Of equally good ones the first.
     """
-    best: tuple[float, S, Verdict] | None = None
+    best: tuple[float, S, Report] | None = None
     for story in sorted(stories):
-        verdict = _join(mine, stories[story])
-        if verdict is not None and (best is None or verdict.score > best[0]):
-            best = (verdict.score, story, verdict)
-    return None if best is None else (best[1], best[2])
+        found = _join(mine, stories[story])
+        if found is not None and (best is None or found[0] > best[0]):
+            best = (found[0], story, found[1])
+    return None if best is None else (best[1], compare(mine, best[2]))
 
 
-def _join(mine: Report, members: Sequence[Report]) -> Verdict | None:
-    strongest: Verdict | None = None
+def _join(mine: Report, members: Sequence[Report]) -> tuple[float, Report] | None:
+    """The member that agrees most and how strongly; None when none agrees or one contradicts."""
+    strongest: tuple[float, Report] | None = None
     for other in members:
-        verdict = compare(mine, other)
+        verdict = compare(mine, other, words=False)
         if verdict.against:
             return None
-        if verdict.same and (strongest is None or verdict.score > strongest.score):
-            strongest = verdict
+        if verdict.same and (strongest is None or verdict.score > strongest[0]):
+            strongest = (verdict.score, other)
     return strongest
 
 
@@ -173,7 +174,7 @@ def cluster(reports: Sequence[Report]) -> list[list[int]]:
     pairs: list[tuple[float, int, int]] = []
     against: set[tuple[int, int]] = set()
     for one, other in _candidate_pairs(reports):
-        verdict = compare(reports[one], reports[other])
+        verdict = compare(reports[one], reports[other], words=False)
         if verdict.against:
             against.add((one, other))
         elif verdict.same:
@@ -199,7 +200,7 @@ def cluster(reports: Sequence[Report]) -> list[list[int]]:
 
 def _against(one: int, other: int, known: set[tuple[int, int]], reports: Sequence[Report]) -> bool:
     pair = (one, other) if one < other else (other, one)
-    return pair in known or compare(reports[one], reports[other]).against
+    return pair in known or compare(reports[one], reports[other], words=False).against
 
 
 def _candidate_pairs(reports: Sequence[Report]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ketfeed.model import EntryKind
-from ketfeed.topics.sketch import Sketch, lead_overlap, mass, title_overlap, weight
+from ketfeed.topics.sketch import Sketch, lead_overlap, mass, overlap, weight
 from ketfeed.topics.story_events import CASES, DISORDERS, RARE_ROLES, RESULTS, STUDY, TOLD_RESULTS
 from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, report
 
@@ -82,8 +82,11 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
 
-def compare(one: Report, other: Report) -> Verdict:
-    """Whether two reports are one story; the same in both directions."""
+def compare(one: Report, other: Report, *, words: bool = True) -> Verdict:
+    """Whether two reports are one story; the same in both directions.
+
+    words False: leave the shared words out of the reasons; finding the most telling ones takes as long as the rest.
+    """
     known = _same_by_key(one, other)
     if known is not None:
         return known
@@ -94,10 +97,10 @@ def compare(one: Report, other: Report) -> Verdict:
     if one.kind == other.kind == "trial-record" and one.identifiers & other.identifiers:
         shared = min(one.identifiers & other.identifiers)
         return Verdict(same=True, score=2.2, reasons=(f"records of one trial, {shared}",))
-    shared_title = mass(one.sketch.title & other.sketch.title)
+    shared_title = mass(one.marks.sketch.title & other.marks.sketch.title)
     if equal and (shared_title >= TITLE_MASS or (one.host and _site(one.host) == _site(other.host))):
         return Verdict(same=True, score=2.0, reasons=("equal titles",))
-    return _alike(one, other, shared_title)
+    return _alike(one, other, shared_title, words)
 
 
 def _same_by_key(one: Report, other: Report) -> Verdict | None:
@@ -122,9 +125,12 @@ def _site(host: str) -> str:
 # ---------------------------------------------------------------- for
 
 
-def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
+def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verdict:
     """Judge by words: papers by their titles, reports of events by titles and leads."""
-    title, lead = title_overlap(one.sketch, other.sketch), lead_overlap(one.sketch, other.sketch)
+    mine, theirs = one.marks.sketch, other.marks.sketch
+    shared_lead = mass(mine.lead & theirs.lead)
+    title = overlap(shared_title, mine.title_mass, theirs.title_mass)
+    lead = overlap(shared_lead, mine.lead_mass, theirs.lead_mass)
     numbers = one.marks.samples & other.marks.samples
     figures = numbers or one.marks.amounts & other.marks.amounts
     fresh = _fresh(one, other)
@@ -133,8 +139,9 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
     copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
     if one.kind in PAPERS and other.kind in PAPERS and _each_has_its_own(one.marks, other.marks):
         copies = False
-    if shared_title >= TITLE_MASS and (copies or _contained(one.sketch, other.sketch)):
-        return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {_words(one, other)}",))
+    if shared_title >= TITLE_MASS and (copies or _contained(mine, theirs)):
+        named = _words(mine, theirs) if words else ""
+        return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {named}",))
     told = one.marks.events & other.marks.events
     if told and score >= _told_score(one, other, told):
         return Verdict(same=True, score=score, reasons=(f"both tell: {', '.join(sorted(told))}",))
@@ -145,9 +152,9 @@ def _alike(one: Report, other: Report, shared_title: float) -> Verdict:
         return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
         return Verdict(score=score)
-    if mass(one.sketch.lead & other.sketch.lead) + (1.0 if figures else 0.0) < SHARED_MASS:
+    if shared_lead + (1.0 if figures else 0.0) < SHARED_MASS:
         return Verdict(score=score)
-    reasons = [f"same report in other words ({score:.0%}): {_words(one, other)}"]
+    reasons = [f"same report in other words ({score:.0%}): {_words(mine, theirs) if words else ''}"]
     if figures:
         reasons.append(f"same figure: {min(figures)}")
     return Verdict(same=True, score=score, reasons=tuple(reasons))
@@ -197,9 +204,9 @@ def _fresh(one: Report, other: Report) -> bool:
     return one.earliest is not None and other.earliest is not None and abs(one.earliest - other.earliest) <= NEWS_DAYS
 
 
-def _words(one: Report, other: Report) -> str:
+def _words(mine: Sketch, theirs: Sketch) -> str:
     """The most telling shared concepts, for a person."""
-    shared = one.sketch.lead & other.sketch.lead
+    shared = mine.lead & theirs.lead
     return ", ".join(sorted(shared, key=lambda word: (-weight(word), word))[:6])
 
 
