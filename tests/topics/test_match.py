@@ -47,6 +47,13 @@ def test_a_covering_phrase_in_the_title_says_what_the_word_means() -> None:
     assert topics(made, "Tropical depression forms", "The depression moves north.") == []
 
 
+def test_a_covering_phrase_in_the_title_leaves_other_words_of_the_rule() -> None:
+    """A headline on "safety and efficacy" says nothing of the adverse events in the summary."""
+    made = rules("safety", "adverse event*", unless=("safety and efficacy",))
+    assert topics(made, "Safety and efficacy of a spray", "Its safety is new.") == []
+    assert topics(made, "Safety and efficacy of a spray", "Adverse events were counted.") == ["t"]
+
+
 def test_another_phrase_cancels_when_it_stands_near() -> None:
     """Anxiety near a dog is the dog's; far away it is not."""
     made = rules("anxiety", unless=("dog*",))
@@ -130,6 +137,21 @@ def test_an_indication_in_a_long_list_counts_little_and_the_list_is_a_topic_of_i
         "depression",
         "anxiety",
         "pain",
+    ]
+
+
+def test_conditions_of_the_gathering_topic_make_a_list_longer() -> None:
+    """Schizophrenia and autism have no topic of their own; beside two others they make four conditions."""
+    made = conditions()
+    gathering = TopicRule(
+        id="mental-health", title="", gathers=4, terms=(Term(text="schizophrenia"), Term(text="autism"))
+    )
+    made = RuleSet(topics=(*made.topics[:-1], gathering))
+    assert topics(made, "Grants", "To study schizophrenia, depression, anxiety and autism.") == ["mental-health"]
+    assert topics(made, "Grants", "To study schizophrenia, depression and anxiety.") == [
+        "depression",
+        "anxiety",
+        "mental-health",
     ]
 
 

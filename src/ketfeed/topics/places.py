@@ -95,6 +95,12 @@ class Scene:
             self._cache[number] = found
         return found
 
+    def words(self, place: Place) -> str:
+        """The folded words of a place."""
+        number, start, end = place
+        text = self.texts[number]
+        return text.folded.text[text.at + start : text.at + end]
+
     def context(self, rule: int) -> Contexts | bool:
         """What may cancel places of a rule in this entry: True for nothing, False when a required phrase is missing."""
         compiled = self.rules.rules[rule]
@@ -122,14 +128,15 @@ class Scene:
         """Whether a phrase covers the place or, for phrases that do not hold the term, stands near it.
 
         A covering phrase in the title says what the word means in the rest: after "Tropical depression forms" the
-        summary's "the depression" is the same one.
+        summary's "the depression" is the same one. Other words of the rule are not: "safety and efficacy" in the title
+        leaves "adverse events" alone.
         """
         text, start, end = place
         for other, other_start, other_end in self.places(unless.covering):
             if other == text:
                 if other_start <= start and other_end >= end:
                     return True
-            elif self.fields[other] == "title":
+            elif self.fields[other] == "title" and self.words(place) in self.words((other, other_start, other_end)):
                 return True
         nearby = self.places(unless.nearby)
         return bool(nearby) and self.near(place, nearby)

@@ -28,11 +28,14 @@ MAX_REASONS = 6
 
 
 def _mark_lists(rules: CompiledRules, found: dict[int, list[Occurrence]]) -> list[list[Occurrence]]:
-    """Mark indications that stand in a list of many; returns the lists."""
+    """Mark indications that stand in a list of many; returns the lists.
+
+    The conditions of a gathering topic make a list longer and are not marked: they are what that topic is about.
+    """
     indications = [
         one
         for rule, occurrences in found.items()
-        if rules.rules[rule].indication
+        if rules.rules[rule].indication or rules.rules[rule].gathers
         for one in occurrences
         if one.term.weight >= 0.5  # hints are not indications
     ]
@@ -45,13 +48,18 @@ def _mark_lists(rules: CompiledRules, found: dict[int, list[Occurrence]]) -> lis
         if one and run and one.text == run[-1].text and one.start - run[-1].end <= LIST_GAP:
             run.append(one)
             continue
-        if len({member.term.rule for member in run}) >= rules.gathers:
+        if len({_condition(rules, member) for member in run}) >= rules.gathers:
             lists.append(run)
         run = [one] if one else []
     for members in lists:
         for member in members:
-            member.listed = True
+            member.listed = not rules.rules[member.term.rule].gathers
     return lists
+
+
+def _condition(rules: CompiledRules, one: Occurrence) -> int | str:
+    """What a member of a list names: a topic, or one of the conditions that share the gathering topic."""
+    return one.term.text if rules.rules[one.term.rule].gathers else one.term.rule
 
 
 def _place_factor(rules: CompiledRules, text: Text, start: int) -> float:
@@ -157,7 +165,7 @@ def _by_weight(reason: Reason) -> float:
 def _gathered(least: int, lists: list[list[Occurrence]], texts: list[Text], rules: CompiledRules) -> Reason | None:
     """The reason of a topic that gathers several conditions named together."""
     for members in lists:
-        if len({one.term.rule for one in members}) < least:
+        if len({_condition(rules, one) for one in members}) < least:
             continue
         text = texts[members[0].text]
         start, _ = text.span(members[0].start, members[0].end)
