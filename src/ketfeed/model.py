@@ -10,10 +10,10 @@ All times are aware and in UTC. All sequences are tuples, in the order of the do
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha1
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
 Outcome = Literal[
@@ -423,6 +423,17 @@ class Poll:
 HealthState = Literal["new", "healthy", "quiet", "failing", "blocked", "moved", "gone", "paused"]
 
 
+class HealthSpell(NamedTuple):
+    """A time for which a source was doing the same."""
+
+    health: HealthState
+    since: datetime
+    error: str | None  # the last one, when it was doing badly
+
+
+SPELLS_KEPT = 10  # of a source, beside the one it is in
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
     """What the store remembers of a source; None where nothing is known yet."""
@@ -463,6 +474,16 @@ class SourceState:
     searched_at: datetime | None = None  # when its site was last searched for another feed
     alternative: str | None = None  # the feed found then; proposed, never taken up by itself
     alternative_how: str = ""  # where it was found and what speaks for it, in words
+    spells: tuple[HealthSpell, ...] = ()  # how it was doing before, newest first; the time it was new is none
+
+    def turned(self, health: HealthState, now: datetime, error: str | None = None) -> SourceState:
+        """The state with its word of health; when the word changes, what it was is kept (``error``: of that time)."""
+        if health == self.health:
+            return self
+        spells = self.spells
+        if self.health != "new" and self.health_since is not None:
+            spells = (HealthSpell(self.health, self.health_since, error), *spells)[:SPELLS_KEPT]
+        return replace(self, health=health, health_since=now, spells=spells)
 
 
 EditAction = Literal["hide", "unhide", "pin", "unpin", "add-topic", "remove-topic", "set-kind", "split", "join"]

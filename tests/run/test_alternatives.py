@@ -39,7 +39,7 @@ def page(*links: str) -> Answer:
         ("http_error", FAILED_TWICE, True),
         ("dns", FAILED_TWICE, True),
         ("not_a_feed", FAILED_TWICE, True),
-        ("gone", replace(FAILED_TWICE, failures=0), True),  # no poll follows a 410
+        ("gone", replace(FAILED_TWICE, failures=0, searched_at=NOW), True),  # no poll follows a 410
         ("http_error", replace(FAILED_TWICE, failures=1), False),  # weather
         ("rate_limited", FAILED_TWICE, False),
         ("auth_required", FAILED_TWICE, False),

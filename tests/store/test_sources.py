@@ -7,7 +7,7 @@ import pytest
 from tests.store.making import ALL, DAY, HOUR, NOW, catalog, entry, save, source, tags, titles, write
 
 from ketfeed.errors import StoreError, UsageError
-from ketfeed.model import Auth, FeedQuery, PageRule, SourceState, Validators
+from ketfeed.model import Auth, FeedQuery, HealthSpell, PageRule, SourceState, Validators
 from ketfeed.store.codec import source_from, source_text, state_columns, state_from
 from ketfeed.store.db import Store
 
@@ -18,6 +18,7 @@ FULL = SourceState(
     last_new=1, last_updated=2, last_unchanged=3, failures=4, entries=5, newest_at=NOW, gap=86400, ttl=60,
     skip_hours=(1, 2), skip_days=(0,), health="quiet", health_since=NOW, moved_to="https://x.example/", moved_since=NOW,
     moved_days=3, searched_at=NOW, alternative="https://y.example/", alternative_how="named",
+    spells=(HealthSpell("failing", NOW, "no answer"), HealthSpell("healthy", NOW, None)),
 )  # fmt: skip
 
 

@@ -21,8 +21,9 @@ from ketfeed.cli.sources_edit import edit, pause, remove, rename, resume
 from ketfeed.cli.sources_lists import export_list, import_list
 from ketfeed.errors import UsageError
 from ketfeed.model import Catalog, Source, SourceState
-from ketfeed.run.cadence import MOVED_AFTER_DAYS, in_words
+from ketfeed.run.cadence import MOVED_AFTER_DAYS
 from ketfeed.run.clock import utc_now
+from ketfeed.run.health import pace
 from ketfeed.store.db import Store
 from ketfeed.store.statistics import SourceStatistics
 
@@ -239,11 +240,7 @@ def health_sentence(source: Source, state: SourceState | None, now: datetime) ->
         return "new: never polled"
     word = "paused" if source.paused else state.health
     since = f" since {state.health_since:%Y-%m-%d}" if state.health_since and word != "new" else ""
-    said = f"{word}{since}"
-    if state.gap and state.newest_at is not None:
-        silent = (now - state.newest_at).total_seconds()
-        said += f"; usual gap {in_words(state.gap)}, silent for {in_words(silent)}"
-    return said
+    return "; ".join(part for part in (f"{word}{since}", pace(state, now)) if part)
 
 
 def suggestion(source: Source, state: SourceState | None) -> str | None:

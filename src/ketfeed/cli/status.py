@@ -20,6 +20,7 @@ from ketfeed.errors import CatalogError
 from ketfeed.model import Catalog, SourceState
 from ketfeed.run.cadence import MOVED_AFTER_DAYS, in_words
 from ketfeed.run.clock import utc_now
+from ketfeed.run.health import pace
 from ketfeed.store.db import Store
 
 WATCH_EVERY = 2.0  # seconds
@@ -124,11 +125,11 @@ def table_of(states: Sequence[SourceState], now: datetime, weekly: Mapping[str, 
         row = [cells[name] for name in shown]
         if weekly is not None:
             row.append(sparkline(weekly.get(state.source_id, ())))
-        table.add_row(*row, *([escape(_why(state))] if wide else []))
+        table.add_row(*row, *([escape(_why(state, now))] if wide else []))
     reasons = (
         []
         if wide
-        else [f"[bold]{escape(state.source_id)}[/]: {escape(why)}" for state in states if (why := _why(state))]
+        else [f"[bold]{escape(state.source_id)}[/]: {escape(why)}" for state in states if (why := _why(state, now))]
     )
     return Group(table, *(["", *reasons] if reasons else []))
 
@@ -161,9 +162,9 @@ def _health(state: SourceState, now: datetime, *, since: bool) -> str:
     return f"[{HEALTH[word]}]{shown}[/]"
 
 
-def _why(state: SourceState) -> str:
+def _why(state: SourceState, now: datetime) -> str:
     """What went wrong, or why the next poll is when it is, and where the source has moved; nothing said twice."""
-    words = [state.last_error or ""]
+    words = [state.last_error or "", pace(state, now) if state.health == "quiet" else ""]
     if state.last_outcome != "rate_limited" or not state.last_error:  # that sentence says until when already
         words.append(state.next_poll_reason)
     if state.failures and "in a row" not in state.next_poll_reason:

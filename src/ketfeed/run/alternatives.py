@@ -43,8 +43,8 @@ class Known:
 def is_wanted(source: Source, state: SourceState, seen: Seen) -> bool:
     """Whether to look for another feed after this poll (``state`` is from before it).
 
-    After 410 at once, because no poll follows; after three failures in a row; after a silence longer than the source's
-    pace explains. Not where somebody refuses us, and not again for some days.
+    After 410 at once, because no poll follows. After three failures in a row or a silence longer than the source's pace
+    explains, but not again for some days. Not where somebody refuses us.
     """
     if seen.held_until is not None or source.type != "feed":
         return False
@@ -54,8 +54,9 @@ def is_wanted(source: Source, state: SourceState, seen: Seen) -> bool:
         return is_quiet(now_known, seen.now) and _is_time(state, seen.now, AGAIN_QUIET)
     if seen.outcome in REFUSALS or seen.outcome in OURS:
         return False
-    dead = seen.outcome == "gone" or state.failures + 1 >= FAILING_AFTER
-    return dead and _is_time(state, seen.now, AGAIN_DEAD)
+    if seen.outcome == "gone":
+        return True
+    return state.failures + 1 >= FAILING_AFTER and _is_time(state, seen.now, AGAIN_DEAD)
 
 
 def _is_time(state: SourceState, now: datetime, pause: timedelta) -> bool:

@@ -38,3 +38,24 @@ def is_quiet(state: SourceState, now: datetime) -> bool:
     if state.newest_at is None or state.gap is None:
         return False
     return now - state.newest_at > max(QUIET_AT_LEAST, QUIET_GAPS * timedelta(seconds=state.gap))
+
+
+UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def pace(state: SourceState, now: datetime) -> str:
+    """``usual gap 4 days, silent for 23``: silence against the source's own pace; empty while that is unknown."""
+    if not state.gap or state.newest_at is None:
+        return ""
+    silent = max(0, int((now - state.newest_at).total_seconds()))
+    size, unit = next((one for one in UNITS if state.gap >= 2 * one[0]), UNITS[-1])
+    usual = f"usual gap {_counted(state.gap, size, unit)}"
+    if silent < size or silent >= 100 * size:
+        size, unit = next((one for one in UNITS if silent >= 2 * one[0]), UNITS[-1])
+        return f"{usual}, silent for {_counted(silent, size, unit)}"
+    return f"{usual}, silent for {silent // size}"
+
+
+def _counted(seconds: int, size: int, unit: str) -> str:
+    count = round(seconds / size)
+    return f"{count} {unit}{'s' * (count != 1)}"

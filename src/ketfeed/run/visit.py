@@ -171,26 +171,24 @@ def remember(
     result = seen.result
     learned |= {"last_ok_at": seen.now} if good else {}
     learned |= _searched(state, seen, good=good)
-    return _with_health(
-        replace(
-            state,
-            **learned,  # type: ignore[arg-type]  # names are those of the fields
-            gone=gone,
-            next_poll_at=None if source.paused else chosen.at,
-            next_poll_reason="paused in feeds.yaml" if source.paused else chosen.reason,
-            last_poll_at=seen.now,
-            last_outcome=seen.outcome,
-            last_http_status=result.status if result else None,
-            last_error=seen.error,
-            last_bytes=result.wire_bytes if result else 0,
-            last_seconds=seconds,
-            last_new=0,
-            last_updated=0,
-            last_unchanged=0,
-            failures=failures,
-        ),
-        seen.now,
+    after = replace(
+        state,
+        **learned,  # type: ignore[arg-type]  # names are those of the fields
+        gone=gone,
+        next_poll_at=None if source.paused else chosen.at,
+        next_poll_reason="paused in feeds.yaml" if source.paused else chosen.reason,
+        last_poll_at=seen.now,
+        last_outcome=seen.outcome,
+        last_http_status=result.status if result else None,
+        last_error=seen.error,
+        last_bytes=result.wire_bytes if result else 0,
+        last_seconds=seconds,
+        last_new=0,
+        last_updated=0,
+        last_unchanged=0,
+        failures=failures,
     )
+    return after.turned(health_of(after, seen.now), seen.now, before.last_error)
 
 
 def _searched(state: SourceState, seen: Seen, *, good: bool) -> dict[str, object]:
@@ -201,12 +199,6 @@ def _searched(state: SourceState, seen: Seen, *, good: bool) -> dict[str, object
     if good and state.alternative is not None and not is_quiet(state, seen.now):
         return {"alternative": None, "alternative_how": ""}
     return {}
-
-
-def _with_health(state: SourceState, now: datetime) -> SourceState:
-    """The state with its word of health; ``health_since`` moves only when the word changes."""
-    health = health_of(state, now)
-    return state if health == state.health else replace(state, health=health, health_since=now)
 
 
 def _wait_for(state: SourceState, seen: Seen, until: datetime, jitter: float) -> SourceState:

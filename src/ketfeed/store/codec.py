@@ -18,6 +18,7 @@ from ketfeed.model import (
     Enclosure,
     Entry,
     EntryKind,
+    HealthSpell,
     Image,
     PageRule,
     Person,
@@ -328,6 +329,8 @@ def _learnt(state: SourceState) -> str:
         value = getattr(state, name)
         if value != _LEARNT_DEFAULTS[name]:
             said[name] = to_us(value) if name in _STATE_TIMES else value
+    if state.spells:
+        said["spells"] = [(one.health, to_us(one.since), one.error) for one in state.spells]
     return dump(said) if said else "{}"
 
 
@@ -342,6 +345,8 @@ def state_from(row: Row, source_id: str, active: bool) -> SourceState:
     for name in _STATE_TUPLES:
         if name in said:
             said[name] = tuple(said[name])
+    if "spells" in said:
+        said["spells"] = tuple(HealthSpell(word, from_us(since), error) for word, since, error in said["spells"])
     said["paused"], said["gone"] = bool(said["paused"]), bool(said["gone"])
     validators = None
     if row["validators_url"] is not None:

@@ -92,7 +92,7 @@ class Sources:
         connection.execute(insert(SOURCE), {"number": number, "salt": salt, **values})
         fresh = SourceState(
             source_id=source.id, url=source.url, paused=source.paused, next_poll_at=None if source.paused else now,
-            next_poll_reason="new source", health_since=now,
+            next_poll_reason="new source", health="paused" if source.paused else "new", health_since=now,
         )  # fmt: skip
         connection.execute(insert(STATE), {"source": number, **state_columns(fresh)})
         name = {"id": source.id, "source": number, "renamed_at": to_us(now)}
@@ -115,8 +115,10 @@ class Sources:
             )
         if new.paused and not state.paused:
             state = replace(state, paused=True, next_poll_at=None, next_poll_reason="paused by an editor")
+            state = state.turned("paused", now, state.last_error)
         elif state.paused and not new.paused:
             state = replace(state, paused=False, gone=False, next_poll_at=now, next_poll_reason="resumed")
+            state = state.turned("new", now)
         elif new.every != old.every and state.next_poll_at is not None:
             state = replace(state, next_poll_at=now, next_poll_reason="new interval")
         if state.next_poll_at is None and not state.paused and not state.gone:
