@@ -16,6 +16,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ketfeed.errors import ForbiddenXml
 from ketfeed.ingest.handlers import ENDS, STARTS, end_text
@@ -37,6 +38,9 @@ Element = tuple[
 def element(key: str, local: str) -> Element:
     """An element by its names; one without rules of its own has no handlers."""
     return key, local, STARTS.get(key), ENDS.get(key)
+
+
+_QUOTE = {'"': "&quot;"}
 
 
 class Refused(Exception):  # a signal, not an error of its own
@@ -83,28 +87,20 @@ class Elements:
         self.root_version = ""
         self.hours: list[str] = []
         self.days: list[str] = []
+        self.pending: list[str] = []  # text since the last tag: expat appends to it without a call of ours
+        self.names: dict[str, Element] = {}  # as the parser calls them
         self.namespacemap = {}
         self.namespaces_in_use: dict[str, str] = {}
 
-    # ------------------------------------------------------------ names as written
+    # ------------------------------------------------------------ names
 
-    def start_written(self, tag: str, attrs: Attributes) -> None:
-        """An element opens whose prefix is as written: of the loose parser, or where prefixes are undeclared."""
-        for name, uri in attrs.items():
-            if name == "xmlns" or name.startswith("xmlns:"):
-                self.track_namespace(name[6:] or None, uri)
-        self.start(self._written(tag), attrs)
+    def learn(self, name: str) -> Element:
+        """The element that a parser's name stands for, from now on in ``names``."""
+        raise NotImplementedError
 
-    def end_written(self, tag: str) -> None:
-        """The end of such an element; where nothing is open, one that nobody opened."""
-        if self.depth + self.strays == 0:
-            self.strays += 1
-        self.end(self._written(tag))
-
-    def _written(self, tag: str) -> Element:
-        prefix, _, local = tag.rpartition(":")
-        prefix = self.namespacemap.get(prefix, prefix).lower()
-        return element(f"{prefix}_{local}" if prefix else local, local)
+    def attributes(self, written: list[Any]) -> Attributes:
+        """Attributes by their names, from what a parser tells of them."""
+        raise NotImplementedError
 
     def track_namespace(self, prefix: str | None, uri: str) -> None:
         """A namespace is declared; of several that mean the same the last counts (it tells versions apart)."""
@@ -118,9 +114,13 @@ class Elements:
 
     # ------------------------------------------------------------ opening and closing
 
-    def start(self, element: Element, attrs: Attributes) -> None:
+    def start(self, name: str, written: list[Any]) -> None:
         """An element opens."""
-        key, _, handler, _ = element
+        known = self.names.get(name)
+        key, local, handler, _ = known if known is not None else self.learn(name)
+        attrs = self.attributes(written) if written else {}
+        if self.pending:
+            self._settle()
         self.depth += 1
         if self.depth > self.deepest:
             raise Refused(ForbiddenXml(f"elements are nested more than {self.limits.depth} deep"))
@@ -131,16 +131,19 @@ class Elements:
                 raise Refused(None)
         if attrs:
             self._scope(attrs)
-        if self.incontent and self._is_markup(element, attrs):
+        if self.incontent and self._is_markup(key, local, attrs):
             return
         if handler is None:
             self.elementstack.append((key, 1, []))
         else:
             handler(self, key, attrs)
 
-    def end(self, element: Element) -> None:
+    def end(self, name: str) -> None:
         """An element closes."""
-        key, local, _, handler = element
+        known = self.names.get(name)
+        key, local, _, handler = known if known is not None else self.learn(name)
+        if self.pending:
+            self._settle()
         if self.svg and local == "svg":
             self.svg -= 1
         if handler is not None and not self.svg:
@@ -181,8 +184,7 @@ class Elements:
 
     # ------------------------------------------------------------ markup in texts
 
-    def _is_markup(self, element: Element, attrs: Attributes) -> bool:
-        key, local, _, _ = element
+    def _is_markup(self, key: str, local: str, attrs: Attributes) -> bool:
         if self.loose and (key in {"item", "entry"} or (self.root in {"rss", "rdf_rdf"} and key in ITEM_ELEMENTS)):
             self._abandon_content()
             return False
@@ -215,13 +217,23 @@ class Elements:
     @staticmethod
     def strattrs(attrs: list[tuple[str, str]]) -> str:
         """Attributes as a tag has them, each with a space before it."""
-        raise NotImplementedError
+        return "".join(f' {name}="{escape(value, _QUOTE)}"' for name, value in attrs)
 
     # ------------------------------------------------------------ text
 
     def push(self, key: str) -> None:
         """Begin to collect the text of an element."""
         self.elementstack.append((key, 1, []))
+
+    def _settle(self) -> None:
+        """The text so far belongs to the element that is open."""
+        if self.elementstack:
+            pieces = self.elementstack[-1][2]
+            if self.contentparams and self.contentparams["type"] == XHTML:
+                pieces += map(escape, self.pending)
+            else:
+                pieces += self.pending
+        self.pending.clear()
 
     def write(self, markup: str) -> None:
         """Add to the text of the innermost element, as it is."""
@@ -304,3 +316,30 @@ def _item(base: str, language: str | None) -> Item:
         "links": [], "texts": {}, "dates": {}, "people": [], "categories": [], "enclosures": [], "images": [],
         "media": [], "identifiers": [], "extra": {}, "base": base, "language": language,
     }  # fmt: skip
+
+
+class WrittenNames(Elements):
+    """A document whose prefixes are told as written: by the loose parser, or by expat where some are undeclared."""
+
+    def learn(self, name: str) -> Element:
+        prefix, _, local = name.rpartition(":")
+        prefix = self.namespacemap.get(prefix, prefix).lower()
+        known = self.names[name] = element(f"{prefix}_{local}" if prefix else local, local)
+        return known
+
+    def attributes(self, written: list[Any]) -> Attributes:
+        return dict(written)
+
+    def opened(self, tag: str, pairs: list[tuple[str, str]]) -> None:
+        """An element opens; ``tag`` and the names of its attributes in lower case."""
+        for name, uri in pairs:
+            if name == "xmlns" or name.startswith("xmlns:"):
+                self.track_namespace(name[6:] or None, uri)
+                self.names.clear()
+        self.start(tag, pairs)
+
+    def closed(self, tag: str) -> None:
+        """An element closes; where nothing is open, one that nobody opened."""
+        if self.depth + self.strays == 0:
+            self.strays += 1
+        self.end(tag)

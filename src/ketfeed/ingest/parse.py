@@ -16,17 +16,15 @@ import html.entities
 import re
 from collections.abc import Callable
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 import feedparser.api
 
 from ketfeed.errors import ForbiddenXml, ParseFailed
-from ketfeed.ingest.elements import Element, Elements, Refused, element
+from ketfeed.ingest.elements import Element, Elements, Refused, WrittenNames, element
 from ketfeed.ingest.harvest import harvest
 from ketfeed.ingest.limits import Limits
 from ketfeed.ingest.parsed import ParsedFeed
 from ketfeed.ingest.repair import from_first_tag, not_a_feed, repair
-from ketfeed.ingest.vocabulary import XHTML
 
 NAMESPACES: dict[str, str] = {
     **{uri.lower(): prefix for uri, prefix in feedparser.api.StrictFeedParser.namespaces.items()},
@@ -66,73 +64,54 @@ class _Strict(Elements):
     known_namespaces = NAMESPACES
     loose = False
 
-    def __init__(self) -> None:
-        self.pending: list[str] = []  # text since the last tag: expat appends to it without a call of ours
-        self.names: dict[str, Element] = {}
-        self.attributes: dict[str, str] = {}
+    def learn(self, name: str) -> Element:
+        known = self.names[name] = element(*_element_name(name))
+        return known
 
-    def opened(self, name: str, flat: list[str]) -> None:
-        """Of an element with namespaces: ``uri local prefix``, names and values of attributes in turn."""
-        if self.pending:
-            self._settle()
-        known = self.names.get(name)
-        if known is None:
-            known = self.names[name] = element(*_element_name(name))
-        self.start(known, _attributes(flat, self.attributes) if flat else {})
+    def attributes(self, written: list[str]) -> dict[str, str]:
+        cache, values = self.attribute_names, {}
+        for at in range(0, len(written), 2):
+            name = written[at]
+            values[cache.get(name) or cache.setdefault(name, _attribute_name(name))] = written[at + 1]
+        return values
 
-    def closed(self, name: str) -> None:
-        """The end of such an element."""
-        if self.pending:
-            self._settle()
-        self.end(self.names[name])
-
-    def opened_written(self, name: str, flat: list[str]) -> None:
-        """Of an element whose prefix nobody declared."""
-        if self.pending:
-            self._settle()
-        pairs = ((key.lower(), value) for key, value in zip(flat[::2], flat[1::2], strict=True))
-        self.start_written(name.lower(), {k: value.lower() if k in {"rel", "type"} else value for k, value in pairs})
-
-    def closed_written(self, name: str) -> None:
-        """The end of such an element."""
-        if self.pending:
-            self._settle()
-        self.end_written(name.lower())
+    def prepare(self, limits: Limits, base: str, language: str | None) -> None:
+        super().prepare(limits, base, language)
+        self.attribute_names: dict[str, str] = {}
 
     def declared(self, prefix: str | None, uri: str) -> None:
         """A namespace is declared; an empty one takes a declaration back."""
         if uri:
             self.track_namespace(prefix, uri)
 
-    def _settle(self) -> None:
-        """The text so far belongs to the element that is open."""
-        if self.elementstack:
-            pieces = self.elementstack[-1][2]
-            if self.contentparams and self.contentparams["type"] == XHTML:
-                pieces += map(escape, self.pending)
-            else:
-                pieces += self.pending
-        self.pending.clear()
 
-    @staticmethod
-    def strattrs(attrs: list[tuple[str, str]]) -> str:
-        return "".join(f' {name}="{escape(value, _QUOTE)}"' for name, value in attrs)
+class _Unbound(WrittenNames):
+    """The elements of a document that is well-formed but for prefixes nobody declared."""
+
+    known_namespaces = NAMESPACES
+    loose = False
+
+    def opened_flat(self, name: str, flat: list[str]) -> None:
+        """Of expat: names and values of the attributes in turn."""
+        pairs = [(key.lower(), value) for key, value in zip(flat[::2], flat[1::2], strict=True)]
+        self.opened(name.lower(), [(key, value.lower() if key in {"rel", "type"} else value) for key, value in pairs])
+
+    def closed_flat(self, name: str) -> None:
+        """The end of such an element."""
+        self.closed(name.lower())
 
 
-_QUOTE = {'"': "&quot;"}
-
-
-class _Loose(Elements, feedparser.api.LooseFeedParser):  # type: ignore[misc]  # feedparser is untyped
+class _Loose(WrittenNames, feedparser.api.LooseFeedParser):  # type: ignore[misc]  # feedparser is untyped
     """The elements of a document that cannot be made well-formed, as feedparser's own parser tells of them."""
 
     known_namespaces = NAMESPACES
     loose = True
 
     def unknown_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
-        self.start_written(tag, dict(self._normalize_attributes(pair) for pair in attrs))
+        self.opened(tag, list(dict(self._normalize_attributes(pair) for pair in attrs).items()))
 
     def unknown_endtag(self, tag: str) -> None:
-        self.end_written(tag)
+        self.closed(tag)
 
     strattrs = staticmethod(feedparser.api.LooseFeedParser.strattrs)
 
@@ -193,7 +172,7 @@ def _read_loosely(text: str, base: str, language: str | None, limits: Limits) ->
 
 def _drive(text: str, base: str, language: str | None, limits: Limits, *, namespaces: bool) -> Elements:
     """Run expat over the document; raises ExpatError when it is not well-formed."""
-    reader = _Strict()
+    reader = _Strict() if namespaces else _Unbound()
     reader.prepare(limits, base, language)
     parser = expat.ParserCreate(None, " ") if namespaces else expat.ParserCreate()
     parser.buffer_text = True
@@ -206,12 +185,12 @@ def _drive(text: str, base: str, language: str | None, limits: Limits, *, namesp
     parser.EntityDeclHandler = _EntityGuard()
     # without a declaration nothing can expand
     parser.CharacterDataHandler = _budgeted(reader.pending, len(text)) if _ENTITY in text else reader.pending.append
-    if namespaces:
+    if isinstance(reader, _Strict):
         parser.namespace_prefixes = True
         parser.StartNamespaceDeclHandler = reader.declared
-        parser.StartElementHandler, parser.EndElementHandler = reader.opened, reader.closed
+        parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     else:
-        parser.StartElementHandler, parser.EndElementHandler = reader.opened_written, reader.closed_written
+        parser.StartElementHandler, parser.EndElementHandler = reader.opened_flat, reader.closed_flat
     parser.Parse(text, True)
     return reader
 
@@ -302,21 +281,13 @@ def _prefix(uri: str, written: str) -> str:
     return written.lower()
 
 
-def _attributes(flat: list[str], cache: dict[str, str]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for index in range(0, len(flat), 2):
-        name = flat[index]
-        known = cache.get(name)
-        if known is None:
-            parts = name.split(" ")
-            if len(parts) == 1:
-                known = name.lower()
-            else:
-                prefix = NAMESPACES.get(parts[0].lower(), parts[2] if len(parts) > 2 else "").lower()
-                known = f"{prefix}:{parts[1].lower()}" if prefix else parts[1].lower()
-            cache[name] = known
-        values[known] = flat[index + 1]
-    return values
+def _attribute_name(name: str) -> str:
+    """``uri local prefix`` of expat → ``prefix:local`` in lower case."""
+    parts = name.split(" ")
+    if len(parts) == 1:
+        return name.lower()
+    prefix = NAMESPACES.get(parts[0].lower(), parts[2] if len(parts) > 2 else "").lower()
+    return f"{prefix}:{parts[1].lower()}" if prefix else parts[1].lower()
 
 
 def _character(entity: str) -> str:
