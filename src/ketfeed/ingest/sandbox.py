@@ -392,5 +392,5 @@ def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu
     if _tagger is not None:
         feed = replace(feed, taggings=tuple(_tagger.tag(entry, source) for entry in feed.entries))
     result = feed if _finish is None else _finish(feed, source, now)
-    gc.collect()  # reading leaves circles, up to 13 MiB of them; with all else frozen it takes no time to speak of
+    gc.collect(0)  # reading leaves circles, up to 13 MiB of them; a walk over all that caches hold took 2.5 ms a feed
     return result
