@@ -112,9 +112,7 @@ def _poll(source: Source, start: int, size: int, count: int, random: Random, now
         topic = "ptsd" if number % 10 == 0 else "pain"
         taggings.append(Tagging(matches=(TopicMatch(topic, (Reason(topic, "title", 0, topic),)),), relevant=True))
     state = SourceState(source_id=source.id, url=source.url, last_poll_at=now, last_ok_at=now, last_outcome="ok")
-    feed = NormalisedFeed(
-        info=FeedInfo(format="rss2.0"), entries=tuple(entries), taggings=tuple(taggings), entries_hash=str(start)
-    )
+    feed = NormalisedFeed(info=FeedInfo(format="rss2.0"), entries=tuple(entries), taggings=tuple(taggings))
     return PollWrite(
         poll=Poll(source_id=source.id, url=source.url, started_at=now, outcome="ok"),
         state=state,

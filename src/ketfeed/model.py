@@ -361,7 +361,6 @@ class NormalisedFeed:
     info: FeedInfo
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
-    entries_hash: str = ""  # over everything that would be stored
     taggings: tuple[Tagging, ...] = ()  # one per entry, same order; empty when tagging was not asked for
     more: tuple[str, ...] = ()  # addresses that hold the rest: the sitemaps of an index file, newest first
 

@@ -98,7 +98,6 @@ def poll(
         info=FeedInfo(format="rss2.0"),
         entries=tuple(one for one, _ in told),
         taggings=tuple(tagging for _, tagging in told),
-        entries_hash=str(hash(tuple(told))),
     )
     row = Poll(source_id=source.id, url=source.url, started_at=now, outcome="ok", http_status=200)
     (counts,) = store.entries.save_polls(

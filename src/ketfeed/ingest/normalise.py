@@ -10,7 +10,6 @@ Pure: no network, no clock (``now`` is an argument), nothing kept between calls.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -94,7 +93,6 @@ def normalise(parsed: ParsedFeed, document: Document, source: Source, now: datet
         info=info,
         entries=tuple(entries),
         notes=tuple(notes),
-        entries_hash=entries_hash(entries),
         more=tuple(
             found for link in parsed.links if link.rel == "sitemap" and (found := urls.absolute(link.href, link.base))
         ),
@@ -116,7 +114,6 @@ def joined(feeds: Sequence[NormalisedFeed], limits: Limits | None = None) -> Nor
         info=feeds[0].info,
         entries=tuple(entries),
         notes=tuple(dict.fromkeys(notes)),
-        entries_hash=entries_hash(entries),
         taggings=taggings if len(taggings) == len(entries) else (),
     )
 
@@ -203,21 +200,6 @@ def _newest(entries: Sequence[Entry], count: int) -> list[Entry]:
         ranked.append((last, index))
     ranked.sort(key=lambda pair: (-pair[0], pair[1]))
     return [entries[index] for index in sorted(index for _, index in ranked[:count])]
-
-
-def entries_hash(entries: Sequence[Entry]) -> str:
-    """A digest over everything that would be stored; equal when a document only changed its wrapping."""
-    digest = hashlib.blake2b(digest_size=16)
-    for entry in entries:
-        digest.update(
-            repr((
-                entry.raw_id, entry.title, entry.link, entry.canonical_link, entry.summary, entry.content,
-                entry.authors,
-                entry.published, entry.updated, entry.categories, entry.enclosures, entry.image, entry.language,
-                entry.comments_link, entry.comments_count, entry.rights, entry.identifiers,
-            )).encode("utf-8", "backslashreplace")
-        )  # fmt: skip
-    return digest.hexdigest()
 
 
 def renormalise(entry: Entry, limits: Limits | None = None) -> Entry:
