@@ -1,4 +1,4 @@
-"""``ketfeed sources`` as a person types it: on a terminal, in scripts, and with what goes wrong."""
+"""``ketfeed sources`` in scripts, and with what goes wrong; test_terminal.py has a person type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 from tests.catalog.test_editors_guide import blog as blog  # a fixture
 
@@ -36,69 +35,6 @@ def ketfeed(folder: Path, *words: str) -> tuple[int, str, str]:
 
 def feeds(folder: Path) -> str:
     return (folder / "config" / "feeds.yaml").read_text(encoding="utf-8")
-
-
-def test_a_source_is_added_on_a_terminal_by_answering_questions(blog: str, folder: Path) -> None:
-    before = feeds(folder)
-    words = ["-m", "ketfeed", "sources", "add", f"{blog}/"]
-    terminal = pexpect.spawn(
-        sys.executable, words, cwd=str(folder), env=ENVIRONMENT, encoding="utf-8", timeout=30, dimensions=(50, 110)
-    )
-    terminal.expect("66 % of its 3 entries are relevant")
-    terminal.expect("Title")
-    terminal.sendline("")
-    terminal.expect("Id")
-    terminal.sendline("psypost")
-    terminal.expect("another source has this id")
-    terminal.expect("Id")
-    terminal.sendline("clinician")
-    terminal.expect("Kind")
-    terminal.sendline("blog")
-    terminal.expect("one of agency")
-    terminal.expect("Kind")
-    terminal.sendline("opinion")
-    terminal.expect("Topics of every entry")
-    terminal.sendline("ptds")
-    terminal.expect("no topic ptds")
-    terminal.expect("Topics of every entry")
-    terminal.sendline("")
-    terminal.expect("Publish")
-    terminal.sendline("link")
-    terminal.expect("kind: opinion")
-    terminal.expect("Add it to .*feeds.yaml")
-    assert feeds(folder) == before  # nothing is written before the last yes
-    terminal.sendline("y")
-    terminal.expect("added clinician in config/feeds.yaml:")
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 0
-    added = (
-        feeds(folder).replace(before.rstrip("\n"), "")
-        if feeds(folder).startswith(before.rstrip("\n"))
-        else feeds(folder)
-    )
-    for line in (
-        "- id: clinician",
-        "title: A Clinician's Blog",
-        f"feed: {blog}/feed.xml",
-        "kind: opinion",
-        "publish: link",
-    ):
-        assert line in added
-    assert ketfeed(folder, "check")[0] == 0
-
-
-def test_a_no_on_the_terminal_leaves_the_file_alone(blog: str, folder: Path) -> None:
-    before = feeds(folder)
-    words = ["-m", "ketfeed", "sources", "remove", "psypost"]
-    terminal = pexpect.spawn(sys.executable, words, cwd=str(folder), env=ENVIRONMENT, encoding="utf-8", timeout=30)
-    terminal.expect("Remove psypost")
-    terminal.sendline("n")
-    terminal.expect("nothing was changed")
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 1
-    assert feeds(folder) == before
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.run.site import RSS, Answer, Site, feed, site_in_thread
 
 from ketfeed.catalog.schema import json_schema
 from ketfeed.cli.main import run
+from ketfeed.run.clock import utc_now
+from ketfeed.store.db import Store
 
 ROOT = Path(__file__).parents[2]
 FEEDS = "sources:\n  - {id: a, feed: https://a.org/f, topics: []}\n"
@@ -100,3 +106,64 @@ def test_credentials_without_their_variable_are_a_warning(
     monkeypatch.setenv("LAB_TOKEN", "made-up")
     assert run(["check", "--config", str(folder)]) == 0
     assert capsys.readouterr().out == ""
+
+
+# ---------------------------------------------------------------- --online
+
+
+HTML = (("Content-Type", "text/html"),)
+
+
+@pytest.fixture
+def web(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site with one feed that answers and one that does not; its homepage names a third."""
+    monkeypatch.setenv("KETFEED_ALLOW_NETWORKS", "127.0.0.0/8")
+    monkeypatch.setenv("KETFEED_HOST_INTERVAL", "0")
+    with site_in_thread() as site:
+        site.scripts["/good"] = lambda _: Answer(feed("Good", "one", "two"), headers=RSS)
+        site.scripts["/moved"] = lambda _: Answer(status=301, headers=(("Location", "/good"),))
+        site.scripts["/page"] = lambda _: Answer(b"<p>Words.</p>", headers=HTML)
+        site.scripts["/"] = lambda _: Answer(
+            b'<link rel="alternate" type="application/rss+xml" href="/fresh">', headers=HTML
+        )
+        fresh = feed("Fresh", "one", "two")
+        site.scripts["/fresh"] = lambda _: Answer(fresh.replace(b" 2026 ", b" %d " % utc_now().year), headers=RSS)
+        lines = [
+            f"  - {{id: {name}, feed: '{site.url(f'/{name}')}', topics: []}}" for name in ("good", "moved", "page")
+        ]
+        (folder / "feeds.yaml").write_text("\n".join(["sources:", *lines, ""]), encoding="utf-8")
+        yield site
+
+
+def check_online(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = run(["check", "--config", str(folder), "--data", str(folder / "data"), "--online", "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_online_says_what_answers_what_moved_and_which_feed_may_take_the_place_of_a_dead_one(
+    folder: Path, web: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = check_online(folder, capsys)
+    assert code == 1
+    rows = {row["id"]: row for row in said["online"]}
+    assert [(row["outcome"], row["entries"], row["moved_to"]) for row in rows.values()] == [
+        ("ok", 2, None), ("ok", 2, web.url("/good")), ("not_a_feed", 0, None),
+    ]  # fmt: skip
+    assert rows["page"]["alternative"] == web.url("/fresh")
+    advice = {(one["line"], one["severity"]): one["advice"] for one in said["complaints"]}
+    assert advice[3, "warning"] == f"write feed: {web.url('/good')}"
+    assert advice[4, "warning"] == f"write feed: {web.url('/fresh')}"
+
+
+def test_online_leaves_a_host_alone_that_asked_for_it(
+    folder: Path, web: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "data").mkdir()
+    with Store.open(f"sqlite:///{folder / 'data' / 'ketfeed.db'}") as store:
+        store.sources.hold("127.0.0.1", utc_now() + timedelta(hours=1))
+    code, said = check_online(folder, capsys)
+    assert code == 1
+    assert {row["outcome"] for row in said["online"]} == {"rate_limited"}
+    assert all("asked to be left alone until" in row["error"] for row in said["online"])
+    assert web.asked == []
