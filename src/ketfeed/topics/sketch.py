@@ -87,7 +87,6 @@ _MEDIUM = frozenset(
 _NUMBER = re.compile(r"(?<![\w.,])[$€£]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s?(%|percent|million|billion|mg))?")
 
 
-@lru_cache(maxsize=8_192)
 def _stem(word: str) -> str:
     """A crude English stem: plural and -ing/-ed ends go where enough of the word is left."""
     if len(word) > 4 and word.endswith("ies"):
@@ -117,9 +116,15 @@ def concepts(text: str) -> list[str]:
                 break
         else:
             index += 1
-            if word not in STOP_WORDS and len(word) > 1:
-                found.append(_stem(word))
+            if stem := _telling_stem(word):
+                found.append(stem)
     return found
+
+
+@lru_cache(maxsize=8_192)
+def _telling_stem(word: str) -> str:
+    """The stem of a word that is no phrase's; empty for a stop word."""
+    return _stem(word) if len(word) > 1 and word not in STOP_WORDS else ""
 
 
 def _lengths() -> dict[str, tuple[int, ...]]:
@@ -236,17 +241,19 @@ def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
     concept with the smallest -ln(hash)/weight wins (Gollapudi and Panigrahy 2006).
     """
     telling = [token for token in entry.lead if weight(token) >= 0.5] or list(entry.lead)
-    masses = [(weight(token) ** 2 * (2.0 if token in entry.title else 1.0), token) for token in telling]
-    if not masses:
-        return ()
-    rows = [[value / share for value in _exponentials(token, count)] for share, token in masses]
-    return tuple(
-        f"{number:x}:{min(zip(column, telling, strict=True))[1]}"[:40]
-        for number, column in enumerate(zip(*rows, strict=True))
-    )
+    rows = [_draws(token, token in entry.title, count) for token in telling]
+    found = []
+    for number, column in enumerate(zip(*rows, strict=True)):
+        least = min(column)
+        token = telling[column.index(least)]
+        if column.count(least) > 1:  # two tokens of one hash: the order of a set is another in each process
+            token = min(token for value, token in zip(column, telling, strict=True) if value == least)
+        found.append(f"{number:x}:{token}"[:40])
+    return tuple(found)
 
 
 @lru_cache(maxsize=4_096)
-def _exponentials(token: str, count: int) -> tuple[float, ...]:
-    """Fixed pseudo-random numbers with exponential distribution for a token."""
-    return tuple(-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) for number in range(count))
+def _draws(token: str, doubled: bool, count: int) -> tuple[float, ...]:
+    """Fixed pseudo-random numbers with exponential distribution for a token, divided by its share."""
+    share = weight(token) ** 2 * (2.0 if doubled else 1.0)
+    return tuple(-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) / share for number in range(count))
