@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,15 +19,17 @@ from ketfeed.model import (
     RuleSet,
     Source,
     SourceState,
+    Tagging,
     Term,
     TopicRule,
     entry_id,
 )
-from ketfeed.run import retag as room
+from ketfeed.run import tagging as room
 from ketfeed.run.retag import begin, is_due, retag
+from ketfeed.run.tagging import tag_stored
 from ketfeed.store.db import Store
 from ketfeed.store.ready import prepare
-from ketfeed.store.records import PollWrite
+from ketfeed.store.records import PollWrite, Tagged
 from ketfeed.topics.match import Tagger
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -89,7 +92,7 @@ def test_new_rules_reach_every_stored_entry_and_a_second_walk_changes_nothing(
 
 
 def test_a_halted_walk_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "BATCH", 10)
+    monkeypatch.setattr(room, "PIECE", 10)
     with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
         fill(store, 40)
         stop = threading.Event()
@@ -101,6 +104,77 @@ def test_a_halted_walk_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyt
         rest = retag(store, NEW, now=NOW, workers=1)
         assert (rest.entries, rest.finished) == (20, True)
         assert halted.changed + rest.changed == 30
+
+
+def test_entries_stored_during_a_walk_are_tagged_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A walk ends where the store ends, also when that has moved, and its progress ends with what there is."""
+    monkeypatch.setattr(room, "PIECE", 10)
+    with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        fill(store, 40)
+        told: list[int] = []
+
+        def more(done: int, total: int) -> None:
+            if not told:
+                fill(store, 50)  # the first 40 are known
+            told.append(done)
+
+        summary = retag(store, NEW, now=NOW, workers=1, on_progress=more)
+        assert (summary.entries, summary.finished, told) == (50, True, [10, 20, 30, 40, 50])
+        assert summary.words() == {"pain": "+12 −0", "ptsd": "+13 −13"}
+
+
+def _number(one: Tagged, tagging: Tagging) -> tuple[int, list[str]]:
+    return one.number, [match.topic for match in tagging.matches]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pieces_come_in_order_with_what_the_catalog_says_of_sources(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tags, the numbers rise and nothing is left out; a source of the caller wins over the stored one."""
+    monkeypatch.setattr(room, "SMALL", 0)
+    monkeypatch.setattr(room, "PIECE", 7)
+    with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        fill(store, 40)
+        sources = {"a": replace(SOURCE, topics=("pain",))}
+        pieces = list(tag_stored(store, NEW, _number, after=3, workers=workers, sources=sources))
+    assert [(piece.last, piece.entries) for piece in pieces] == [(10, 7), (17, 7), (24, 7), (31, 7), (38, 7), (40, 2)]
+    assert [number for piece in pieces for number, _ in piece.found] == list(range(4, 41))
+    assert all("pain" in topics for piece in pieces for _, topics in piece.found)
+
+
+def test_a_child_that_was_killed_is_replaced_and_none_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may take a process; the walk goes on. Closing it early leaves no process either."""
+    monkeypatch.setattr(room, "SMALL", 0)
+    monkeypatch.setattr(room, "PIECE", 5)
+    with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        fill(store, 40)
+        pieces = tag_stored(store, NEW, _number, workers=1 + 1)
+        numbers = [number for number, _ in next(pieces).found]
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        numbers += [number for piece in pieces for number, _ in piece.found]
+        assert numbers == list(range(1, 41))
+        assert multiprocessing.active_children() == []
+        halted = tag_stored(store, NEW, _number, workers=2)
+        assert next(halted).last == 5
+        assert len(multiprocessing.active_children()) == 2
+        halted.close()
+        assert multiprocessing.active_children() == []
+
+
+def test_a_child_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """The pipe ends when the process at its other end does, however it ends."""
+    with Store.open(f"sqlite:///{tmp_path / 'k.db'}") as store:
+        here, there = multiprocessing.Pipe()
+        task = room._Task(store.url, NEW, _number, {})
+        child = multiprocessing.get_context("spawn").Process(target=room._work, args=(there, task))
+        child.start()
+        there.close()
+        here.close()
+        child.join(60)
+        assert child.exitcode == 0
 
 
 def test_what_is_polled_into_an_empty_store_is_not_tagged_twice(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from ketfeed.errors import StoreError, UsageError
 from ketfeed.model import Edit, EditAction, FeedQuery
 from ketfeed.store.db import Store
 from ketfeed.store.decisions import ACTIONS, decided, edit_read, edit_text, overrule
+from ketfeed.store.retagging import all_retagged
 
 PTSD = FeedQuery(topics=("ptsd",))
 PAIN = FeedQuery(topics=("pain",))
@@ -84,7 +85,7 @@ def test_an_edit_wins_over_later_polls_and_rules(filled: Store) -> None:
     )
     assert titles(filled, PTSD) == ["Title 3 of news"]
     for batch in filled.tags.batches():
-        filled.tags.apply([(one, tags("ptsd", "pain")) for one in batch], NOW + 2 * DAY)
+        filled.tags.apply(all_retagged((one, tags("ptsd", "pain")) for one in batch), NOW + 2 * DAY)
     assert titles(filled, PTSD) == ["Title 3 of news", "Title 9 of wide"]
     assert "New two" not in titles(filled)
 

@@ -15,6 +15,7 @@ from ketfeed.model import Edit, FeedQuery
 from ketfeed.store.db import Store
 from ketfeed.store.decisions import ACTIONS
 from ketfeed.store.placing import relist
+from ketfeed.store.retagging import all_retagged
 from ketfeed.store.schema import ENTRY, FEED_VERSION, LISTING
 
 TOPICS = ["ptsd", "pain", "ocd"]
@@ -53,7 +54,7 @@ def act(store: Store, rng: random.Random, turn: int) -> None:
             pairs = [
                 (one, tags(*rng.sample(TOPICS, 1), relevant=rng.random() < 0.8)) for one in batch if rng.random() < 0.5
             ]
-            store.tags.apply(pairs, at)
+            store.tags.apply(all_retagged(pairs), at)
     else:
         kept = rng.sample(NAMES, rng.randint(1, 3))
         sources = [source(name, relevance=rng.choice(["all", "filter"]), priority=rng.randint(0, 2)) for name in kept]

@@ -8,6 +8,7 @@ from tests.store.making import ALL, DAY, HOUR, NOW, entry, retitled, save, sourc
 from ketfeed.model import FeedQuery, Tagging
 from ketfeed.store.db import Store
 from ketfeed.store.records import Mark, TagChange
+from ketfeed.store.retagging import all_retagged, differing, retagged
 
 PTSD = FeedQuery(topics=("ptsd",))
 PAIN = FeedQuery(topics=("pain",))
@@ -28,7 +29,7 @@ def retag(store: Store, tagging: Tagging, size: int = 3) -> list[TagChange]:
     changes: list[TagChange] = []
     for batch in store.tags.batches(size):
         mark = Mark(digest="new", after=batch[-1].number)
-        changes += store.tags.apply([(one, tagging) for one in batch], NOW + DAY, mark)
+        changes += store.tags.apply(all_retagged((one, tagging) for one in batch), NOW + DAY, mark)
     return changes
 
 
@@ -39,6 +40,29 @@ def test_batches_hand_out_every_entry_once(filled: Store) -> None:
     assert batches[0][0].entry == entry(1)
     assert batches[0][0].tagging == tags("ptsd")
     assert batches[2][1].source == source("wide", relevance="filter")
+
+
+def test_a_range_of_numbers_can_be_read_alone(filled: Store) -> None:
+    """What tags many entries in several processes gives each a range; the large raw fields stay behind."""
+    assert filled.tags.last() == 8
+    assert [one.number for one in filled.tags.between(2, 5)] == [3, 4, 5]
+    assert filled.tags.between(8, 20) == []
+    [whole] = filled.tags.batches(100)
+    bare = [replace(one.entry, raw_title=None, raw_summary=None, raw_content=None) for one in whole]
+    assert filled.tags.between(0, 8) == [replace(one, entry=entry) for one, entry in zip(whole, bare, strict=True)]
+
+
+def test_only_what_differs_is_handed_on(filled: Store) -> None:
+    """The tagging that is stored changes nothing; another one gives rows for the tables, or both taggings to show."""
+    [one] = filled.tags.between(0, 1)
+    assert retagged(one, tags("ptsd")) is None
+    assert differing(one, tags("ptsd")) is None
+    made, shown = retagged(one, tags("pain")), differing(one, tags("pain"))
+    assert made is not None
+    assert [topic for topic, *_ in made.after.matches] == ["pain"]
+    assert [topic for topic, *_ in made.before.matches] == ["ptsd"]
+    assert shown is not None
+    assert (shown.entry.id, shown.before, shown.after) == (one.entry.id, tags("ptsd"), tags("pain"))
 
 
 def test_new_tags_move_entries_between_feeds_and_say_what_changed(filled: Store) -> None:
@@ -63,7 +87,8 @@ def test_the_mark_moves_with_the_tags(filled: Store) -> None:
     assert filled.tags.marker() is None
     batches = filled.tags.batches(3)
     first = next(batches)
-    filled.tags.apply([(one, tags("pain")) for one in first], NOW, Mark(digest="new", after=first[-1].number))
+    mark = Mark(digest="new", after=first[-1].number)
+    filled.tags.apply(all_retagged((one, tags("pain")) for one in first), NOW, mark)
     assert filled.tags.marker() == Mark(digest="new", after=3)
     assert filled.tags.count(after=3) == 5
     rest = [one.number for batch in filled.tags.batches(3, after=3) for one in batch]
@@ -75,7 +100,7 @@ def test_the_mark_moves_with_the_tags(filled: Store) -> None:
 def test_an_entry_polled_meanwhile_is_left_to_the_poller(filled: Store) -> None:
     [batch] = filled.tags.batches(100)
     save(filled, write([retitled(entry(1), "Newer")], [tags("anxiety")], at=NOW + HOUR))
-    filled.tags.apply([(one, tags("pain")) for one in batch], NOW + DAY)
+    filled.tags.apply(all_retagged((one, tags("pain")) for one in batch), NOW + DAY)
     assert titles(filled, FeedQuery(topics=("anxiety",))) == ["Newer"]
     assert len(titles(filled, PAIN)) == 7
 
@@ -88,7 +113,7 @@ def test_an_entry_that_becomes_relevant_finds_its_story(filled: Store) -> None:
     assert len(filled.entries.story(entry(20).id)) == 1
     for batch in filled.tags.batches():
         pairs = [(one, tags("depression")) for one in batch if one.entry.id == entry(21, of="wide").id]
-        filled.tags.apply(pairs, NOW + DAY)
+        filled.tags.apply(all_retagged(pairs), NOW + DAY)
     assert len(filled.entries.story(entry(20).id)) == 2
 
 
@@ -97,7 +122,7 @@ def test_new_rules_never_announce_what_the_backfill_left_out(store: Store) -> No
     entries = [entry(number, of="wide") for number in range(1, 101)]
     save(store, write(entries, [tags(relevant=False) for _ in entries], of=wide))
     for batch in store.tags.batches():
-        store.tags.apply([(one, tags("ptsd")) for one in batch], NOW + DAY)
+        store.tags.apply(all_retagged((one, tags("ptsd")) for one in batch), NOW + DAY)
     assert titles(store, FeedQuery(limit=200), max_per_source=None) == [f"Title {n} of wide" for n in range(1, 21)]
 
 

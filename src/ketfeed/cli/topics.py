@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,17 +12,25 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from ketfeed.cli.classify import classify_entries, read_lines
-from ketfeed.cli.common import FAILED, console, err, load_catalog_or_exit, open_store, print_json, settings_from
+from ketfeed.cli.common import (
+    FAILED,
+    console,
+    err,
+    load_catalog_or_exit,
+    open_store,
+    print_json,
+    progress,
+    settings_from,
+)
 from ketfeed.errors import UsageError
 from ketfeed.model import Catalog, Edit, Entry
-from ketfeed.run.retag import taggers
+from ketfeed.run.tagging import tag_stored
 from ketfeed.store.db import Store
 from ketfeed.store.decisions import decided, overrule
-from ketfeed.store.records import Tagged
+from ketfeed.store.retagging import differing
 from ketfeed.topics.diff import Change, Difference
 from ketfeed.topics.gaps import Gaps
 from ketfeed.topics.match import Tagger
@@ -65,23 +74,15 @@ def compare(store: Store, catalog: Catalog) -> Difference:
     difference = Difference()
     edits = _edits(store)
     sources = {source.id: source for source in catalog.sources}
-    total = store.tags.count()
-    with taggers(catalog.rules, os.cpu_count() or 1, total) as tag_all:
-        for batch in _batches(store, total):
-            pairs = [(one.entry, sources.get(one.source.id, one.source)) for one in batch]
-            for one, tagging in zip(batch, tag_all(pairs), strict=True):
+    walk = tag_stored(store, catalog.rules, differing, workers=os.cpu_count() or 1, sources=sources)
+    with closing(walk) as pieces, progress("reading entries", store.tags.count()) as advance:
+        for piece in pieces:
+            for one in piece.found:
                 said = decided(edits.get(one.entry.id, ()))
-                difference.add(one.entry, overrule(one.tagging, said), overrule(tagging, said))
+                difference.add(one.entry, overrule(one.before, said), overrule(one.after, said))
+            difference.entries += piece.entries
+            advance(piece.entries)
     return difference
-
-
-def _batches(store: Store, total: int) -> Iterator[list[Tagged]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("reading entries", total=total)
-        for batch in store.tags.batches(BATCH):
-            yield batch
-            bar.advance(task, len(batch))
 
 
 def _edits(store: Store) -> dict[str, list[Edit]]:
@@ -132,10 +133,11 @@ def gaps(
     settings = settings_from(ctx)
     catalog = load_catalog_or_exit(settings)
     found = Gaps(Tagger(catalog.rules))
-    with open_store(settings) as store:
-        for batch in _batches(store, store.tags.count()):
+    with open_store(settings) as store, progress("reading entries", store.tags.count()) as advance:
+        for batch in store.tags.batches(BATCH):
             for one in batch:
                 found.add(one.entry, one.source, one.tagging)
+            advance(len(batch))
     if as_json:
         print_json(
             {

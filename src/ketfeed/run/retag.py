@@ -1,6 +1,6 @@
 """A changed rule set over everything that is stored: in the background, resumable, with both processors.
 
-    store.tags.batches ─▶ pieces ─▶ a Tagger per process ─▶ store.tags.apply + mark (one transaction per batch)
+    tagging.tag_stored ─▶ what differs, piece by piece ─▶ store.tags.apply + mark (one transaction per piece)
 
 The mark says how far which rule set came, so that a walk that was interrupted goes on where it stopped. Running it
 twice changes nothing the second time.
@@ -8,28 +8,25 @@ twice changes nothing the second time.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
-from ketfeed.model import Entry, RuleSet, Source, Tagging
+from ketfeed.model import RuleSet
 from ketfeed.run.clock import utc_now
+from ketfeed.run.tagging import PIECE, tag_stored
 from ketfeed.store.db import Store
 from ketfeed.store.records import Mark, TagChange
-from ketfeed.topics.match import Tagger
+from ketfeed.store.retagging import retagged
 
 log = structlog.get_logger()
 
-BATCH = 1000  # entries of one transaction
-PIECE = 125  # entries handed to a process at a time
-SMALL = 2000  # entries up to which starting processes costs more than it brings
+TOLD = 20_000  # entries between two lines of progress in the log
 
 
 @dataclass(slots=True)
@@ -45,7 +42,7 @@ class RetagSummary:
     finished: bool = False  # False: stopped; the next walk goes on here
 
     def count(self, changes: Sequence[TagChange]) -> None:
-        """Take the changes of one batch in."""
+        """Take the changes of one piece in."""
         for change in changes:
             self.changed += 1
             self.relevant += change.relevant is True
@@ -86,22 +83,21 @@ def retag(
 ) -> RetagSummary:
     """Tag everything stored by ``rules``.
 
-    workers: processes, None: one per processor. stop: set it to end after the batch at hand. on_progress is told the
+    workers: processes, None: one per processor. stop: set it to end after the piece at hand. on_progress is told the
     number of entries done and of all to do. Raises StoreError.
     """
     mark = store.tags.marker()
     after = mark.after if mark is not None and mark.digest == rules.digest and not mark.done else 0
     total = store.tags.count(after)
     summary = RetagSummary()
-    with taggers(rules, workers or os.cpu_count() or 1, total) as tag_all:
-        for batch in store.tags.batches(BATCH, after):
+    with closing(tag_stored(store, rules, retagged, after=after, workers=workers or os.cpu_count() or 1)) as pieces:
+        for piece in pieces:
             if stop is not None and stop.is_set():
                 return summary
-            after = batch[-1].number
-            taggings = tag_all([(tagged.entry, tagged.source) for tagged in batch])
+            after = piece.last
             reached = Mark(digest=rules.digest, after=after, done=False)
-            summary.count(store.tags.apply(list(zip(batch, taggings, strict=True)), now, reached))
-            summary.entries += len(batch)
+            summary.count(store.tags.apply(piece.found, now, reached))
+            summary.entries += piece.entries
             if on_progress is not None:
                 on_progress(summary.entries, total)
     store.tags.set_marker(Mark(digest=rules.digest, after=after, done=True))
@@ -125,7 +121,7 @@ class RetagWalk:
         self._thread.start()
 
     def halt(self) -> None:
-        """End after the batch at hand; the next walk with the same rules goes on there."""
+        """End after the piece at hand; the next walk with the same rules goes on there."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -149,38 +145,5 @@ class RetagWalk:
 
 
 def _tell(done: int, total: int) -> None:
-    if done % (20 * BATCH) < BATCH or done == total:
+    if done % TOLD < PIECE or done == total:
         log.info("retagging", done=done, total=total)
-
-
-Pairs = Sequence[tuple[Entry, Source]]
-
-
-@contextmanager
-def taggers(rules: RuleSet, workers: int, total: int) -> Iterator[Callable[[Pairs], list[Tagging]]]:
-    """A function that tags many entries: in this process when they are few, in ``workers`` processes otherwise."""
-    if workers == 1 or total <= SMALL:
-        tagger = Tagger(rules)
-        yield lambda pairs: [tagger.tag(entry, source) for entry, source in pairs]
-        return
-    context = multiprocessing.get_context("spawn")  # threads of ours hold locks that a fork would copy
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(rules,)) as pool:
-        yield lambda pairs: _spread(pool, pairs)
-
-
-def _spread(pool: Executor, pairs: Pairs) -> list[Tagging]:
-    pieces = [pairs[start : start + PIECE] for start in range(0, len(pairs), PIECE)]
-    return [tagging for piece in pool.map(_tag_piece, pieces) for tagging in piece]
-
-
-_tagger: Tagger | None = None  # of a child process
-
-
-def _prepare(rules: RuleSet) -> None:
-    global _tagger  # one per child process, made once
-    _tagger = Tagger(rules)
-
-
-def _tag_piece(pairs: Pairs) -> list[Tagging]:
-    assert _tagger is not None  # noqa: S101  # _prepare ran first
-    return [_tagger.tag(entry, source) for entry, source in pairs]

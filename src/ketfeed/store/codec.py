@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from hashlib import blake2b
 from html import unescape
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic_core import from_json, to_json
 
@@ -101,7 +101,8 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
         said = plain(entry.summary)
         summary_text = "" if said in entry.text else said
     rare = _rare(entry)
-    data = dump(rare)
+    lasting = dump(rare) if rare else "{}"
+    data = _with_passing(lasting, entry)
     columns: dict[str, Any] = {
         "raw_id": entry.raw_id,
         "same_key": same_key(entry),
@@ -120,12 +121,10 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
         "content": entry.content,
         "raw": _raw(entry),
     }
-    if "comments_count" in rare or "notes" in rare:
-        data = dump({name: value for name, value in rare.items() if name not in ("comments_count", "notes")})
     together = "".join([columns[name] or "" for name in _TEXTS])  # one look: hardly any holds what a database cannot
     if not _storable(together):
         columns |= {name: columns[name] and clean(columns[name]) for name in _TEXTS}
-    columns["content_hash"] = _fingerprint(columns, data)
+    columns["content_hash"] = _fingerprint(columns, lasting)
     return columns
 
 
@@ -138,6 +137,18 @@ def _fingerprint(columns: Row, data: str) -> bytes:
 def _raw(entry: Entry) -> str | None:
     raws = (entry.raw_title, entry.raw_summary, entry.raw_content)
     return dump([one and [one.value, one.type, one.base] for one in raws]) if any(raws) else None
+
+
+def _with_passing(lasting: str, entry: Entry) -> str:
+    """The JSON of the rarer fields together with what is no edit when it changes: number of comments, notes."""
+    passing: dict[str, Any] = {}
+    if entry.comments_count is not None:
+        passing["comments_count"] = entry.comments_count
+    if entry.notes:
+        passing["notes"] = entry.notes
+    if not passing:
+        return lasting
+    return dump(passing) if lasting == "{}" else f"{lasting[:-1]},{dump(passing)[1:]}"
 
 
 def _rare(entry: Entry) -> dict[str, Any]:
@@ -155,14 +166,10 @@ def _rare(entry: Entry) -> dict[str, Any]:
         rare["image"] = [entry.image.url, entry.image.alt]
     if entry.comments_link is not None:
         rare["comments_link"] = entry.comments_link
-    if entry.comments_count is not None:
-        rare["comments_count"] = entry.comments_count
     if entry.rights is not None:
         rare["rights"] = entry.rights
     if entry.identifiers:
         rare["identifiers"] = entry.identifiers
-    if entry.notes:
-        rare["notes"] = entry.notes
     return rare
 
 
@@ -236,38 +243,50 @@ def tagging_text(tagging: Tagging) -> str:
         said["identifiers"] = tagging.identifiers
     if tagging.facts:
         said["facts"] = tagging.facts
-    return dump(said)
+    return dump(said) if said else "{}"
 
 
-def tagging_from(row: Row, matches: Iterable[Row]) -> Tagging:
-    """A tagging from an entry's row and its rows of ``match``."""
-    said = from_json(row["tagging"])
-    ordered = sorted(matches, key=lambda match: int(match["position"]))
+class TagColumns(NamedTuple):
+    """A tagging as the tables have it: equal when the taggings are, and cheaper to compare and to hand on."""
+
+    relevant: bool
+    kind: str
+    tagging: str
+    matches: tuple[tuple[str, int, float, str], ...]  # topic, position, score, reasons; by position
+
+
+def tag_columns(tagging: Tagging) -> TagColumns:
+    """A tagging as the tables have it."""
+    return TagColumns(tagging.relevant, tagging.kind, tagging_text(tagging), tuple(match_values(tagging)))
+
+
+def tagging_of(tags: TagColumns) -> Tagging:
+    """The inverse of ``tag_columns``."""
+    said = from_json(tags.tagging)
     return Tagging(
         matches=tuple(
-            TopicMatch(topic=match["topic"], reasons=reasons_from(match["reasons"]), score=match["score"])
-            for match in ordered
+            TopicMatch(topic=topic, reasons=reasons_from(reasons), score=score)
+            for topic, _, score, reasons in tags.matches
         ),
-        relevant=bool(row["relevant"]),
+        relevant=tags.relevant,
         relevance_reasons=tuple(Reason(*one) for one in said.get("relevance", ())),
-        kind=cast("EntryKind", row["kind"]),
+        kind=cast("EntryKind", tags.kind),
         kind_reasons=tuple(said.get("kind", ())),
         identifiers=tuple(said.get("identifiers", ())),
         facts=tuple((name, value) for name, value in said.get("facts", ())),
     )
 
 
+def tagging_from(row: Row, matches: Iterable[Row]) -> Tagging:
+    """A tagging from an entry's row and its rows of ``match``."""
+    ordered = sorted((one["position"], one["topic"], one["score"], one["reasons"]) for one in matches)
+    values = tuple((topic, position, score, reasons) for position, topic, score, reasons in ordered)
+    return tagging_of(TagColumns(bool(row["relevant"]), row["kind"], row["tagging"], values))
+
+
 def match_values(tagging: Tagging) -> list[tuple[str, int, float, str]]:
     """Rows of ``match`` without the entry: topic, position, score, reasons."""
     return [(one.topic, at, one.score, reasons_text(one.reasons)) for at, one in enumerate(tagging.matches)]
-
-
-def match_columns(number: int, tagging: Tagging) -> list[dict[str, Any]]:
-    """Rows of ``match`` for one entry."""
-    return [
-        {"entry": number, "topic": topic, "position": at, "score": score, "reasons": reasons}
-        for topic, at, score, reasons in match_values(tagging)
-    ]
 
 
 # ---------------------------------------------------------------- sources and polls

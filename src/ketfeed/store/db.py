@@ -63,6 +63,11 @@ class Store:
     ) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """The address it was opened by, password included: what another process opens it by."""
+        return self._database.url.render_as_string(hide_password=False)
+
     def version(self) -> int:
         """A number that grows with every change visible in feeds; one indexed read."""
         with self._database.read() as connection:

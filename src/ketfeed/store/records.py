@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ketfeed.model import Entry, Outcome, Poll, Publish, Source, SourceState, Tagging
+from ketfeed.store.codec import TagColumns, tagging_of
 from ketfeed.store.ready import ReadyFeed
 
 
@@ -119,8 +120,14 @@ class Tagged:
     number: int
     entry: Entry
     source: Source
-    tagging: Tagging  # the rules' word as stored
+    tags: TagColumns  # the rules' word as stored
     content_hash: bytes  # an entry that changed meanwhile has another one and is left alone
+    sort_at: int  # microseconds
+
+    @property
+    def tagging(self) -> Tagging:
+        """The rules' word as stored."""
+        return tagging_of(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

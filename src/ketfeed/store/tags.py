@@ -1,34 +1,33 @@
 """New rules over old entries: hand them out in batches, take the new taggings back, say what changed.
 
 ```
-marker ─▶ batches(after) ─▶ (somebody tags) ─▶ apply(pairs, mark) ─┐
-   ▲                                                              │ one transaction: taggings, stories, places, mark
-   └──────────────────────────────────────────────────────────────┘
+marker ─▶ between(after, last) ─▶ (somebody tags) ─▶ retagged ─▶ apply(changes, mark) ─┐
+   ▲            any process                                       the one writer     │ one transaction: taggings,
+   └──────────────────────────────────────────────────────────────────────────────────┘ stories, places, mark
 ```
 A walk that was interrupted goes on at its mark. Entries polled meanwhile are tagged by the poller with its own rules;
-a pair whose entry changed since it was handed out is left alone.
+a change of an entry that is another since it was handed out is left alone.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, null, select, update
 
 from ketfeed.model import Entry, Source, Tagging
-from ketfeed.store.codec import entry_from, match_columns, source_from, tagging_from, tagging_text
+from ketfeed.store.codec import TagColumns, entry_from, source_from
 from ketfeed.store.comparing import Edited
-from ketfeed.store.decisions import UNDECIDED, decided, edits_of, overrule
+from ketfeed.store.decisions import UNDECIDED, decided, edits_of
 from ketfeed.store.engine import Database
-from ketfeed.store.keys import clue
 from ketfeed.store.linking import Arrival, Candidates, link, loners, move_entries
-from ketfeed.store.meta import next_version, publish_version, read_meta, write_meta
+from ketfeed.store.meta import insert_rows, next_version, publish_version, read_meta, run_many, write_meta
 from ketfeed.store.placing import relist
 from ketfeed.store.ready import ready
 from ketfeed.store.records import Mark, TagChange, Tagged
+from ketfeed.store.retagging import Retagged, change_of
 from ketfeed.store.saving import change_entries
 from ketfeed.store.schema import ENTRY, MATCH, SOURCE
 from ketfeed.store.times import to_us
@@ -42,17 +41,30 @@ class Tags:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._candidates = Candidates()
+        self._sources: dict[int, Source] = {}  # of ``between``
 
     def batches(self, size: int = 500, after: int = 0) -> Iterator[list[Tagged]]:
         """All entries by number, from the one after ``after`` on; each batch is read when it is asked for."""
         sources: dict[int, Source] = {}
+        question = _stored(ENTRY.c.raw).order_by(ENTRY.c.number).limit(size)
         while True:
             with self._database.read() as connection:
-                batch = _read(connection, after, size, sources)
+                batch = _read(connection, question.where(ENTRY.c.number > after), sources)
             if not batch:
                 return
             yield batch
             after = batch[-1].number
+
+    def between(self, after: int, last: int) -> list[Tagged]:
+        """The entries with numbers after one and up to another, without their raw fields."""
+        question = _stored(null().label("raw")).order_by(ENTRY.c.number)
+        with self._database.read() as connection:
+            return _read(connection, question.where(ENTRY.c.number > after, ENTRY.c.number <= last), self._sources)
+
+    def last(self) -> int:
+        """The highest number of an entry, 0 in an empty store."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(ENTRY.c.number))).scalar_one() or 0
 
     def count(self, after: int = 0) -> int:
         """How many entries lie after a number."""
@@ -60,18 +72,16 @@ class Tags:
             question = select(func.count()).select_from(ENTRY).where(ENTRY.c.number > after)
             return int(connection.execute(question).scalar_one())
 
-    def apply(
-        self, pairs: Sequence[tuple[Tagged, Tagging]], now: datetime, mark: Mark | None = None
-    ) -> list[TagChange]:
+    def apply(self, changes: Sequence[Retagged], now: datetime, mark: Mark | None = None) -> list[TagChange]:
         """Store new taggings; returns what changed, editors' decisions applied, in the order given.
 
         Feeds follow and ``mark`` is set in the same transaction. Entries that become public look for their story.
         """
         with self._database.write() as connection:
-            changes = _apply(connection, pairs, to_us(now), self._candidates)
+            changed = _apply(connection, changes, to_us(now), self._candidates)
             if mark is not None:
                 _write_mark(connection, mark)
-        return changes
+        return changed
 
     def rewrite(
         self, pairs: Sequence[tuple[Tagged, Entry, Tagging | None]], now: datetime, mark: Mark | None = None
@@ -114,37 +124,50 @@ def _write_mark(connection: Connection, mark: Mark, walk: str = "retag") -> None
     write_meta(connection, f"mark:{walk}", f"{mark.digest}\t{mark.after}\t{'done' if mark.done else 'open'}")
 
 
-def _read(connection: Connection, after: int, size: int, sources: dict[int, Source]) -> list[Tagged]:
-    rows = (
-        connection.execute(select(ENTRY).where(ENTRY.c.number > after).order_by(ENTRY.c.number).limit(size))
-        .mappings()
-        .all()
-    )
+def _stored(raw: ColumnElement[Any]) -> Select[Any]:
+    """What an entry is tagged by, and what is stored of its tagging."""
+    return select(
+        ENTRY.c.number, ENTRY.c.id, ENTRY.c.source, ENTRY.c.raw_id, ENTRY.c.content_hash, ENTRY.c.published,
+        ENTRY.c.updated, ENTRY.c.sort_at, ENTRY.c.relevant, ENTRY.c.kind, ENTRY.c.language, ENTRY.c.title,
+        ENTRY.c.link, ENTRY.c.canonical_link, ENTRY.c.excerpt, ENTRY.c.data, ENTRY.c.tagging, ENTRY.c.summary,
+        ENTRY.c.text, ENTRY.c.content, raw,
+    )  # fmt: skip
+
+
+def _read(connection: Connection, question: Select[Any], sources: dict[int, Source]) -> list[Tagged]:
+    """Entries in the order of their numbers; ``sources`` are those met so far."""
+    rows = connection.execute(question).mappings().all()
     if not rows:
         return []
     for number in {row["source"] for row in rows} - sources.keys():
         text = connection.execute(select(SOURCE.c.definition).where(SOURCE.c.number == number)).scalar_one()
         sources[number] = source_from(text)
-    matches = _matches(connection, [row["number"] for row in rows])
+    matches = _matches(connection, rows[0]["number"], rows[-1]["number"])
     return [
         Tagged(
             number=row["number"],
             entry=entry_from(row, sources[row["source"]].id),
             source=sources[row["source"]],
-            tagging=tagging_from(row, matches[row["number"]]),
+            tags=TagColumns(bool(row["relevant"]), row["kind"], row["tagging"], tuple(matches.get(row["number"], ()))),
             content_hash=row["content_hash"],
+            sort_at=row["sort_at"],
         )
         for row in rows
     ]
 
 
-def _matches(connection: Connection, numbers: Sequence[int]) -> defaultdict[int, list[Mapping[Any, Any]]]:
-    found: defaultdict[int, list[Mapping[Any, Any]]] = defaultdict(list)
-    for start in range(0, len(numbers), CHUNK):
-        rows = connection.execute(select(MATCH).where(MATCH.c.entry.in_(numbers[start : start + CHUNK])))
-        for row in rows.mappings():
-            found[row["entry"]].append(row)
+def _matches(connection: Connection, first: int, last: int) -> dict[int, list[tuple[str, int, float, str]]]:
+    found: dict[int, list[tuple[str, int, float, str]]] = {}
+    for number, topic, position, score, reasons in connection.execute(_MATCHES, {"first": first, "last": last}):
+        found.setdefault(number, []).append((topic, position, score, reasons))
     return found
+
+
+_MATCHES = (
+    select(MATCH.c.entry, MATCH.c.topic, MATCH.c.position, MATCH.c.score, MATCH.c.reasons)
+    .where(MATCH.c.entry >= bindparam("first"), MATCH.c.entry <= bindparam("last"))
+    .order_by(MATCH.c.entry, MATCH.c.position)
+)
 
 
 def _hashes(connection: Connection, numbers: Sequence[int]) -> dict[int, Any]:
@@ -166,85 +189,60 @@ _CURRENT = (
 )  # fmt: skip
 
 
-def _apply(
-    connection: Connection, pairs: Sequence[tuple[Tagged, Tagging]], now: int, known: Candidates
-) -> list[TagChange]:
-    pairs = [(tagged, tagging) for tagged, tagging in pairs if tagging != tagged.tagging]
-    current = _hashes(connection, [tagged.number for tagged, _ in pairs])
-    pairs = [
-        (tagged, tagging)
-        for tagged, tagging in pairs
-        if tagged.number in current and current[tagged.number].content_hash == tagged.content_hash
-    ]
-    if not pairs:
+def _apply(connection: Connection, changes: Sequence[Retagged], now: int, known: Candidates) -> list[TagChange]:
+    current = _hashes(connection, [one.number for one in changes])
+    changes = [one for one in changes if one.number in current and current[one.number].content_hash == one.content_hash]
+    if not changes:
         return []
     edits = edits_of(connection, [number for number, row in current.items() if row.edited])
-    numbers = [tagged.number for tagged, _ in pairs]
-    connection.execute(
-        update(ENTRY)
-        .where(ENTRY.c.number == bindparam("at_number"))
-        .values(relevant=bindparam("now_relevant"), kind=bindparam("now_kind"), tagging=bindparam("now_tagging"),
-                changed_at=bindparam("now_changed")),
+    numbers = [one.number for one in changes]
+    run_many(
+        connection,
+        _RETAG,
         [
-            {
-                "at_number": tagged.number, "now_relevant": tagging.relevant, "now_kind": tagging.kind,
-                "now_tagging": tagging_text(tagging), "now_changed": now,
-            }
-            for tagged, tagging in pairs
+            {"at_number": one.number, "now_relevant": one.after.relevant, "now_kind": one.after.kind,
+             "now_tagging": one.after.tagging, "now_changed": now}
+            for one in changes
         ],
     )  # fmt: skip
-    connection.execute(
-        delete(MATCH).where(MATCH.c.entry == bindparam("at_entry")), [{"at_entry": number} for number in numbers]
+    run_many(connection, _DELETE_MATCHES, [{"at_entry": number} for number in numbers])
+    insert_rows(connection, MATCH, _MATCH, [(one.number, *match) for one in changes for match in one.after.matches])
+    stories = {current[number].story for number in numbers} | _look_for_stories(
+        connection, changes, current, now, known
     )
-    matches = [row for tagged, tagging in pairs for row in match_columns(tagged.number, tagging)]
-    if matches:
-        connection.execute(insert(MATCH), matches)
-    stories = {current[number].story for number in numbers} | _look_for_stories(connection, pairs, current, now, known)
     version = next_version(connection)
     publish_version(connection, version, relist(connection, stories, version, numbers), now)
-    changes = []
-    for tagged, tagging in pairs:
-        said = decided(edits[tagged.number]) if tagged.number in edits else UNDECIDED
-        change = difference(tagged, overrule(tagged.tagging, said), overrule(tagging, said))
+    told = []
+    for one in changes:
+        said = decided(edits[one.number]) if one.number in edits else UNDECIDED
+        change = change_of(one, said)
         if change is not None:
-            changes.append(change)
-    return changes
+            told.append(change)
+    return told
+
+
+_RETAG = (
+    update(ENTRY)
+    .where(ENTRY.c.number == bindparam("at_number"))
+    .values(relevant=bindparam("now_relevant"), kind=bindparam("now_kind"), tagging=bindparam("now_tagging"),
+            changed_at=bindparam("now_changed"))
+)  # fmt: skip
+_DELETE_MATCHES = delete(MATCH).where(MATCH.c.entry == bindparam("at_entry"))
+_MATCH = ("entry", "topic", "position", "score", "reasons")
 
 
 def _look_for_stories(
-    connection: Connection,
-    pairs: Sequence[tuple[Tagged, Tagging]],
-    current: Mapping[int, Any],
-    now: int,
-    known: Candidates,
+    connection: Connection, changes: Sequence[Retagged], current: Mapping[int, Any], now: int, known: Candidates
 ) -> set[int]:
     """Entries that may be public only now were never asked for their story; returns the stories they join."""
-    alone = loners(connection, [number for number, row in current.items() if row.story == number and not row.edited])
-    arrivals = []
-    for tagged, tagging in pairs:
-        row = current[tagged.number]
-        newly = tagging.relevant and not tagged.tagging.relevant and row.policy != "all"
-        if newly and tagged.number in alone:
-            found = clue(tagged.entry, tagging, row.sort_at)
-            arrivals.append(Arrival(tagged.number, found, row.sort_at, now, tagged.content_hash))
+    newly = [(one, one.clue) for one in changes if one.clue is not None]
+    rows = [current[one.number] for one, _ in newly]
+    alone = loners(connection, [row.number for row in rows if row.story == row.number and not row.edited])
+    arrivals = [
+        Arrival(one.number, found, current[one.number].sort_at, now, one.content_hash)
+        for one, found in newly
+        if one.number in alone
+    ]
     links = link(connection, arrivals, known)
     move_entries(connection, links)
     return set(links.joined.values())
-
-
-def difference(tagged: Tagged, before: Tagging, after: Tagging) -> TagChange | None:
-    """What a reader would call a change between two taggings; None when only reasons moved. Pure."""
-    had = {match.topic for match in before.matches}
-    has = {match.topic for match in after.matches}
-    if had == has and before.relevant == after.relevant and before.kind == after.kind:
-        return None
-    return TagChange(
-        id=tagged.entry.id,
-        title=tagged.entry.title,
-        link=tagged.entry.link,
-        source_id=tagged.source.id,
-        added=tuple(match.topic for match in after.matches if match.topic not in had),
-        removed=tuple(match.topic for match in before.matches if match.topic not in has),
-        relevant=after.relevant if before.relevant != after.relevant else None,
-        kind=(before.kind, after.kind) if before.kind != after.kind else None,
-    )

@@ -25,11 +25,10 @@ class Difference:
 
     topics: dict[str, tuple[list[Change], list[Change]]] = field(default_factory=dict)  # topic → added, removed
     relevance: tuple[list[Change], list[Change]] = field(default_factory=lambda: ([], []))
-    entries: int = 0  # looked at
+    entries: int = 0  # looked at, counted by who looks
 
     def add(self, entry: Entry, before: Tagging, after: Tagging) -> None:
         """Compare the two taggings of one entry."""
-        self.entries += 1
         had = {match.topic: match for match in before.matches}
         has = {match.topic: match for match in after.matches}
         for topic in had.keys() - has.keys():
