@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
+from ketfeed.ingest.limits import Document
+from ketfeed.model import FeedInfo, FetchResult, Source, SourceState
+from ketfeed.run.poll import Poller
 from ketfeed.run.room import LARGE_PLACES, ReadingRoom
+from ketfeed.run.writer import DOCUMENTS
+from ketfeed.settings import load_settings
+from ketfeed.store.ready import ReadyFeed
+from ketfeed.store.records import PollCounts, PollWrite
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+PLACES = 5
 
 
 def test_large_documents_have_few_places_and_small_ones_do_not_wait_for_them() -> None:
@@ -60,5 +73,55 @@ def test_giving_up_while_waiting_keeps_no_place() -> None:
         first.leave()
         async with asyncio.timeout(5):
             await room.seat().take()
+
+    asyncio.run(scenario())
+
+
+class Quick:
+    """A web, a parser and a store: the first two answer at once, the store when its gate is open."""
+
+    def __init__(self) -> None:
+        self.read_so_far = 0
+        self.gate = threading.Event()
+
+    async def get(self, url: str, **_: object) -> FetchResult:
+        body = url.encode()
+        return FetchResult(url=url, final_url=url, status=200, headers=(), body=body, wire_bytes=len(body), seconds=0.0)
+
+    async def read(self, document: Document, source: Source, now: datetime) -> ReadyFeed:
+        self.read_so_far += 1
+        return ReadyFeed(info=FeedInfo(format="rss2.0"), now=0, entries=(), entries_hash=source.id)
+
+    def save_polls(self, batch: Sequence[PollWrite]) -> list[PollCounts]:
+        assert self.gate.wait(10)
+        return [PollCounts() for _ in batch]
+
+
+def test_readers_that_are_faster_than_the_store_wait_for_it() -> None:
+    """Else whatever is due, thousands of documents, would be in memory at once."""
+
+    async def scenario() -> None:
+        quick = Quick()
+        poller = Poller(
+            settings=load_settings(concurrency=PLACES),
+            client=quick,  # as much of it as is needed
+            reader=quick,  # type: ignore[arg-type]
+            save_polls=quick.save_polls,
+            memory=quick,  # type: ignore[arg-type]
+            clock=lambda: NOW,
+        )
+        count = PLACES + DOCUMENTS + 50
+        sources = [Source(id=f"s{number}", url=f"http://h{number}.example/feed") for number in range(count)]
+        states = [SourceState(source_id=one.id, url=one.url, last_ok_at=NOW - timedelta(days=1)) for one in sources]
+        polls = asyncio.ensure_future(poller.poll(zip(sources, states, strict=True)))
+        before = -1
+        while before != quick.read_so_far:  # until nothing moves any more
+            before = quick.read_so_far
+            for _ in range(1000):
+                await asyncio.sleep(0)
+        assert quick.read_so_far <= PLACES + DOCUMENTS
+        quick.gate.set()
+        assert [poll.outcome for poll in await polls] == ["ok"] * count
+        await poller.stop()
 
     asyncio.run(scenario())

@@ -220,24 +220,36 @@ class Poller:
                 job.done.cancel()
 
     async def _poll(self, host: str, job: Job) -> Poll:
-        """One poll from the first packet to the commit. The caller has entered ``host`` and taken a slot."""
+        """One poll from the first packet to the commit. The caller has entered ``host`` and taken a slot.
+
+        A document keeps its place in the reading room until the writer has taken it, so that children which are faster
+        than the store do not fill the memory.
+        """
         source, state = job.source, job.state
-        now, begun = self._clock(), time.perf_counter()
-        fetched: Fetched | None = None
+        begun = time.perf_counter()
         seat = self._room.seat()
+        try:
+            seen = await self._see(host, source, state, seat, self._clock())
+            seconds = time.perf_counter() - begun
+            if alternatives.is_wanted(source, state, seen):
+                seat.leave()
+                seen = await self._search(source, state, seen)
+            return await self._store(source, state, seen, seconds, seat)
+        finally:
+            seat.leave()
+
+    async def _see(self, host: str, source: Source, state: SourceState, seat: Seat, now: datetime) -> Seen:
+        """Fetch, read and follow up; whatever fails becomes an outcome. What comes back holds no body."""
+        fetched: Fetched | None = None
         try:
             fetched = await self._fetch_in_slot(host, source, state, seat, now)
             seen = await self._understand(source, state, fetched, now)
-            seat.leave()
-            seen = await self._follow_up(source, state, seen)
+            if self._has_more(source, seen):
+                seat.leave()
+                seen = await self._follow_up(source, state, seen)
         except Exception as error:  # noqa: BLE001  # whatever it is becomes one word of the closed list
             seen = self._failed(source, error, fetched, now)
-        finally:
-            seat.leave()
-        seconds = time.perf_counter() - begun
-        if alternatives.is_wanted(source, state, seen):
-            seen = await self._search(source, state, seen)
-        return await self._store(source, state, seen, seconds)
+        return visit.without_body(seen)
 
     async def _fetch_in_slot(self, host: str, source: Source, state: SourceState, seat: Seat, now: datetime) -> Fetched:
         """Fetch and give the slot back, with a place in the reading room for a document. Raises PollError, Refused."""
@@ -326,10 +338,13 @@ class Poller:
         ids = [entry.id for entry in feed.entries]
         return await self.writer.run(lambda: self._memory.knows(ids))
 
+    def _has_more(self, source: Source, seen: Seen) -> bool:
+        """Whether the document makes us ask for something else."""
+        feed = seen.feed
+        return feed is not None and bool(feed.more or feed.info.new_feed_url or source.type != "feed")
+
     async def _follow_up(self, source: Source, state: SourceState, seen: Seen) -> Seen:
         """Ask for what the document makes us ask for."""
-        if seen.feed is None or not (seen.feed.more or seen.feed.info.new_feed_url or source.type != "feed"):
-            return seen
         follow = Follow(
             self._client,
             self._reader,
@@ -387,11 +402,11 @@ class Poller:
             log.error("internal", source=source.id, url=source.url, exc_info=error)
         return Seen(now=now, outcome=error.outcome, error=one_line(str(error)), result=result)
 
-    async def _store(self, source: Source, state: SourceState, seen: Seen, seconds: float) -> Poll:
+    async def _store(self, source: Source, state: SourceState, seen: Seen, seconds: float, seat: Seat) -> Poll:
         """Commit what the poll learned and return its row."""
         write = self._write_for(source, state, seen, seconds)
         try:
-            counts = await self.writer.save(write)
+            counts = await self.writer.save(write, taken=seat.leave)
         except StoreError as error:
             # not even the failure is recorded, so the row still says "due": rest, or we would ask again at once
             self._snoozed[source.id] = seen.now + SNOOZE

@@ -128,6 +128,13 @@ class Seen:
     search: Search | None = None  # None: nobody looked for another feed
 
 
+def without_body(seen: Seen) -> Seen:
+    """The same without the document as it came, which nobody reads any more."""
+    if seen.result is None or not seen.result.body:
+        return seen
+    return replace(seen, result=replace(seen.result, body=b""))
+
+
 def remember(
     source: Source, before: SourceState, seen: Seen, *, settings: Settings, jitter: float, seconds: float
 ) -> SourceState:

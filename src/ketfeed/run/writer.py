@@ -49,13 +49,14 @@ class Writer:
         """Do something else with the store, in the writer's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def save(self, write: PollWrite) -> PollCounts:
-        """Store one poll; returns after the commit.
+    async def save(self, write: PollWrite, taken: Callable[[], None] = lambda: None) -> PollCounts:
+        """Store one poll; returns after the commit. ``taken`` is called as soon as there is room for it here.
 
         Raises StoreError when its whole batch could not be committed (disk full, locked for too long): nothing of it
         was kept. A poll that alone could not be stored has ``error`` in its counts and is recorded as a failure.
         """
         async with self._documents if write.feed is not None else self._room:
+            taken()
             future: asyncio.Future[PollCounts] = asyncio.get_running_loop().create_future()
             self._pending.append((write, future))
             if self._is_enough():
