@@ -121,6 +121,26 @@ def test_repetition_counts_less_each_time() -> None:
     assert topics(made, "pain " * 7) == ["t"]
 
 
+def test_a_body_supports_a_topic_and_does_not_decide_it() -> None:
+    """Behind the lead many words of a topic give half its threshold at most; the rest comes from title or lead."""
+    words = [f"word{number}" for number in range(20)]
+    made = rules(*words, Term(text="study", weight=0.5))
+    body = "x " * 400 + " ".join(words)
+    assert topics(made, "Our clinic", "A practice tells at some length what it does, and for whom it is meant.") == []
+    long_summary = "A practice tells at some length what it does, for whom, and what it may cost them."
+    assert topics(made, "Our clinic", long_summary, content=body) == []
+    assert topics(made, "Our clinic and a study", long_summary, content=body) == ["t"]
+    assert topics(made, "Our clinic", body) == []
+
+
+def test_the_lead_of_a_content_counts_when_the_summary_is_a_teaser() -> None:
+    """ "Read on" is no summary."""
+    made = rules("pain")
+    assert topics(made, "Our clinic", "Read on.", content="Pain is what we treat.") == ["t"]
+    long_summary = "A practice tells at some length what it does, for whom, and what it may cost them."
+    assert topics(made, "Our clinic", long_summary, content="Pain is what we treat.") == []
+
+
 def conditions() -> RuleSet:
     names = ("depression", "anxiety", "ptsd", "pain")
     made = tuple(TopicRule(id=name, title=name, indication=True, terms=(Term(text=name),)) for name in names)

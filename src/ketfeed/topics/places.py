@@ -25,6 +25,9 @@ Hits = dict[int, list[Place]]
 NEAR = 160
 """Characters within which a phrase is near a term: about two sentences."""
 
+TEASER = 80
+"""Characters of a summary that may be no more than "Read on"."""
+
 LEAD = 600
 """Characters that count as the lead: an abstract's or an article's first paragraph."""
 
@@ -39,7 +42,7 @@ class Text:
     at: int  # where it begins in ``folded.text``
     begin: int  # and in ``folded.original``
     length: int  # folded characters
-    leads: bool = False  # a content without a summary: its first paragraph counts as one
+    leads: bool = False  # a content without a summary, or with a mere teaser: its first paragraph counts as one
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Original start and end of the words between two folded places of this text."""
@@ -52,7 +55,15 @@ def lay_out(written: Mapping[Field, str], folded: FoldedText) -> list[Text]:
     starts = folded.starts()
     ends = [at - 1 for at, _ in starts[1:]] + [len(folded.text)]
     return [
-        Text(field, original, folded, at, begin, end - at, field == "content" and "summary" not in written)
+        Text(
+            field,
+            original,
+            folded,
+            at,
+            begin,
+            end - at,
+            field == "content" and len(written.get("summary", "")) < TEASER,
+        )
         for (field, original), (at, begin), end in zip(written.items(), starts, ends, strict=False)
     ]
 

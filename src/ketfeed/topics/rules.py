@@ -8,6 +8,7 @@ RuleSet ─▶ CompiledRules
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,10 @@ FIELD_WEIGHTS: dict[Field, float] = {
 
 LABEL_FIELDS: frozenset[str] = frozenset(("link", "source"))
 """Not read by readers: only terms that name one of these fields look there."""
+
+LATE_SHARE = 0.5
+"""The part of a topic's threshold that places behind the lead can give: a clinic's page of 2,000 characters speaks of
+prices, studies and side effects without being about them."""
 
 THRESHOLD = 1.0
 """One plain term in the title or in the lead of the summary is enough."""
@@ -67,6 +72,7 @@ class CompiledRule:
 
     id: str
     threshold: float
+    most_late: float  # what places behind the lead may give together
     requires: frozenset[int]
     unless: Contexts | None
     indication: bool
@@ -182,7 +188,8 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
                 terms[lexicon.numbers[term.text]].append(made)
     weights: dict[Field, float] = {**FIELD_WEIGHTS, **rules.weights}  # type: ignore[dict-item]  # the loader checked
     made_rules = tuple(
-        _compile_rule(rule, default, lexicon, sets, made) for rule, made in zip(topics, expressions, strict=True)
+        _compile_rule(rule, default, lexicon, sets, made, math.inf if rule is rules.relevance else LATE_SHARE)
+        for rule, made in zip(topics, expressions, strict=True)
     )
     return CompiledRules(
         lexicon=lexicon,
@@ -211,11 +218,12 @@ def _kind_reasons(
 
 
 def _compile_rule(
-    rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Sets, expressions: list[CompiledTerm]
+    rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Sets, expressions: list[CompiledTerm], late: float
 ) -> CompiledRule:
     return CompiledRule(
         id=rule.id,
         threshold=rule.threshold or threshold,
+        most_late=late * (rule.threshold or threshold),
         requires=frozenset(lexicon.numbers[phrase] for phrase in rule.requires),
         unless=sets.contexts(rule.unless, [term.text for term in rule.terms if not term.regex]),
         indication=rule.indication,

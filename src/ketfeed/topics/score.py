@@ -1,7 +1,8 @@
 """How much a place in an entry counts, and which topics pass their threshold. Pure arithmetic on hits.
 
     place counts   term weight × field weight × position × list × side remark × boilerplate
-    topic scores   sum over its places, a repeated term counting 1, 1/2, 1/3 ...
+    topic scores   sum over its places, a repeated term counting 1, 1/2, 1/3 ...; those behind the lead at most half
+                   of the threshold: a body supports, it does not decide (relevance: without that bound)
     topic matches  when the score reaches the threshold and one of its required phrases stands in the entry
 
 The factors are few and fixed so that an editor can follow the sum in ``ketfeed explain``.
@@ -97,13 +98,23 @@ def _weigh(
         return made[0].weight if made else 0.0
     made.sort(key=_by_strength)
     seen: dict[CompiledTerm, int] = {}
-    total = 0.0
+    total = late = 0.0
     for one in made:
         times = seen.get(one.term, 0) + 1
         seen[one.term] = times
         one.weight /= times
-        total += one.weight
-    return total
+        if one.weight > 0 and _is_late(texts[one.text], one.start):
+            late += one.weight
+        else:
+            total += one.weight
+    return total + min(late, rule.most_late)
+
+
+def _is_late(text: Text, start: int) -> bool:
+    """Whether a place stands behind the lead, where an article names much that it is not about."""
+    return (start > LEAD and text.field == "summary") or (
+        text.field == "content" and not (text.leads and start <= LEAD)
+    )
 
 
 def _by_strength(one: Occurrence) -> float:
