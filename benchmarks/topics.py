@@ -2,12 +2,15 @@
 
     python benchmarks/topics.py terms                 matching with 300 and 3,000 terms, beside one regex alternation
     python benchmarks/topics.py tag                   the shipped rules: entries a second
-    python benchmarks/topics.py store                 tagged + indexed + stored, entries a second
+    python benchmarks/topics.py store                 tagged + indexed + stored, with and without looking for stories
     python benchmarks/topics.py stories 10000 100000  finding an entry's story among that many stored entries
     python benchmarks/topics.py retag 100000          a changed rule set over a store, one process and all
+    python benchmarks/topics.py all 10000 100000      everything; sizes are those of ``stories``, retag takes 100,000
 
 Entries are made up from a seed: a title of about 80 characters and a summary of about 320, some of them reports of the
-same event in other words. Times are processor seconds of this process unless said otherwise.
+same event in other words. In the dense set nine of ten are about the field; in the mix, as in benchmarks/poll.py, one
+of ten, which is what general feeds bring. Times are processor seconds of this process, so one core's, unless said
+otherwise; another process on the machine still makes them longer, so compare figures of one run.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from ketfeed.catalog.load import load_catalog
@@ -75,12 +80,16 @@ FILLER = re.split(
 )
 
 
-def made_entry(random_: random.Random, number: int, source: str, at: datetime) -> Entry:
-    """One entry; every tenth is not about the field at all."""
+DENSE, MIX = 9, 1
+"""Of ten entries, those about the field."""
+
+
+def made_entry(random_: random.Random, number: int, source: str, at: datetime, about: int = DENSE) -> Entry:
+    """One entry; ``about`` of ten are about the field, the others not at all."""
     place, year = random_.choice(PLACES), random_.randint(10, 4000)
     letters = (random_.choice(part) for part in ("BCDFGHKLMNPRSTVZ", "aeiou", "lmnrst", "aeiou"))
     name = f"{''.join(letters)}x{number % 9973}"
-    if number % 10:
+    if number % 10 >= 10 - about:
         subject, condition = random_.choice(DRUGS), random_.choice(CONDITIONS)
         title = f"{subject.capitalize()} for {condition} {random_.choice(EVENTS)} in {place}, {name} reports"
         core = f"{name} followed {year} patients with {condition} who took {subject}; it was {random_.choice(EVENTS)}."
@@ -96,12 +105,14 @@ def made_entry(random_: random.Random, number: int, source: str, at: datetime) -
     )  # fmt: skip
 
 
-def made_entries(count: int, sources: Sequence[Source], seed: int = 1) -> Iterator[tuple[Entry, Source]]:
+def made_entries(
+    count: int, sources: Sequence[Source], seed: int = 1, about: int = DENSE
+) -> Iterator[tuple[Entry, Source]]:
     """Entries over the years from START on, 700 a day, of changing sources."""
     random_ = random.Random(seed)  # noqa: S311  # not a secret
     for number in range(count):
         source = sources[number // PER_POLL % len(sources)]
-        yield made_entry(random_, number, source.id, START + timedelta(days=number / 700)), source
+        yield made_entry(random_, number, source.id, START + timedelta(days=number / 700), about), source
 
 
 def sources() -> list[Source]:
@@ -160,13 +171,13 @@ def _finding(pattern: re.Pattern[str], texts: Sequence[str]) -> Callable[[], obj
 
 def tag() -> None:
     """The shipped rules."""
-    pairs = list(made_entries(3000, sources()))
     tagger = Tagger(shipped())
-    seconds = timed(lambda: [tagger.tag(entry, source) for entry, source in pairs])
-    relevant = sum(tagger.tag(entry, source).relevant for entry, source in pairs)
-    print(
-        f"tagged {len(pairs) / seconds:,.0f} entries/s ({seconds / len(pairs) * 1e6:.0f} µs each, {relevant} relevant)"
-    )
+    for name, about in (("mix", MIX), ("dense", DENSE)):
+        pairs = list(made_entries(3000, sources(), about=about))
+        seconds = timed(_tagging(tagger, pairs), 5)
+        relevant = sum(tagger.tag(entry, source).relevant for entry, source in pairs)
+        each = seconds / len(pairs) * 1e6
+        print(f"tag, {name}: {1e6 / each:,.0f} entries/s ({each:.0f} µs each, {relevant / len(pairs):.0%} relevant)")
 
 
 def writes(pairs: Sequence[tuple[Entry, Source]], taggings: Sequence[Tagging]) -> Iterator[list[PollWrite]]:
@@ -203,26 +214,29 @@ def opened(folder: str) -> Store:
 
 def store() -> None:
     """Tagged, indexed for search, matched and stored; with and without looking for stories."""
-    pairs = list(made_entries(12_000, sources()))
     tagger = Tagger(shipped())
-    for name, irrelevant in (("with stories", False), ("without stories", True)):
-        with tempfile.TemporaryDirectory() as folder:
-            place = opened(folder)
-            start = time.process_time()
-            taggings = [tagger.tag(entry, source) for entry, source in pairs]
-            tagged = time.process_time() - start
-            if irrelevant:  # stored and indexed all the same, but no story is looked for
-                taggings = [Tagging(matches=one.matches, kind=one.kind, facts=one.facts) for one in taggings]
-            start = time.process_time()
-            for batch in writes(pairs, taggings):
-                place.entries.save_polls(batch)
-            saved = time.process_time() - start
-            place.close()
-        rate = len(pairs) / (tagged + saved)
-        print(
-            f"{name}: {rate:,.0f} entries/s (tag {tagged / len(pairs) * 1e6:.0f} µs, "
-            f"index and store {saved / len(pairs) * 1e6:.0f} µs an entry)"
-        )
+    for name, about in (("mix", MIX), ("dense", DENSE)):
+        pairs = list(made_entries(12_000, sources(), about=about))
+        for linked in (True, False):
+            with tempfile.TemporaryDirectory() as folder:
+                place = opened(folder)
+                marks = [time.process_time()]
+                taggings = [tagger.tag(entry, source) for entry, source in pairs]
+                marks.append(time.process_time())
+                if not linked:  # stored and indexed all the same, but no story is looked for
+                    taggings = [replace(one, relevant=False) for one in taggings]
+                batches = list(writes(pairs, taggings))
+                marks.append(time.process_time())
+                for batch in batches:
+                    place.entries.save_polls(batch)
+                marks.append(time.process_time())
+                place.close()
+            tagged, ready, saved = ((end - start) / len(pairs) * 1e6 for start, end in pairwise(marks))
+            print(
+                f"store, {name}, {'with' if linked else 'without'} stories: {1e6 / (tagged + ready + saved):,.0f} "
+                f"entries/s (tag {tagged:.0f} µs, make ready {ready:.0f} µs, index and store {saved:.0f} µs an entry)",
+                flush=True,
+            )
 
 
 def stories(sizes: Sequence[int]) -> None:
@@ -271,13 +285,17 @@ def retagging(count: int) -> None:
         done = 0
         while done < count:
             done += _grow(place, tagger, everything, min(6000, count - done))
+        first = 0.0
         for workers, target in ((1, changed), (None, rules)):
-            start, before = time.perf_counter(), _children()
+            start, before, own = time.perf_counter(), _children(), time.process_time()
             summary = retag(place, target, now=START, workers=workers)
             wall = time.perf_counter() - start
+            first = first or wall
             print(
-                f"retag of {count:,} with {workers or 'all'} process(es): {wall:.1f} s, {count / wall:,.0f} entries/s, "
-                f"{summary.changed:,} changed, children used {_children() - before:.1f} s of processor",
+                f"retag of {count:,} with {workers or 'all'} process(es): {wall:.1f} s of the clock, "
+                f"{count / wall:,.0f} entries/s, {summary.changed:,} changed; processor: "
+                f"{time.process_time() - own:.1f} s here, {_children() - before:.1f} s of children; "
+                f"{first / wall:.2f} ×",
                 flush=True,
             )
         place.close()
@@ -290,15 +308,16 @@ def _children() -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("terms", "tag", "store", "stories", "retag"))
+    parser.add_argument("what", choices=("terms", "tag", "store", "stories", "retag", "all"))
     parser.add_argument("sizes", nargs="*", type=int)
     given = parser.parse_args()
-    if given.what == "stories":
+    for what, measure in (("terms", terms), ("tag", tag), ("store", store)):
+        if given.what in (what, "all"):
+            measure()
+    if given.what in ("stories", "all"):
         stories(given.sizes or [10_000, 100_000, 1_000_000])
-    elif given.what == "retag":
-        retagging((given.sizes or [100_000])[0])
-    else:
-        {"terms": terms, "tag": tag, "store": store}[given.what]()
+    if given.what in ("retag", "all"):
+        retagging(given.sizes[0] if given.what == "retag" and given.sizes else 100_000)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
     return 0
 
