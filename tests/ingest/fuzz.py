@@ -39,7 +39,7 @@ PIECES = (
 )  # fmt: skip
 _TAGS = """
     p a b i em img table tr td pre h1 h2 li ul ol dl dd dt div span noscript br svg math style script code font nobr
-    form select option template iframe title textarea ruby rt details summary
+    form select option template iframe title textarea ruby rt details summary marquee
 """
 TAGS = tuple(_TAGS.split())
 

@@ -58,6 +58,7 @@ def test_a_sitemap_with_impossible_element_names_is_no_sitemap(body: bytes) -> N
         '\n"-->', ">é\n", "one\r\ntwo", "<p>one\r\ntwo</p>",  # seeds 53, 60, 102470: white space at the ends, CR LF
         "<h2>\n</h2><h2><font></h2><h2><font><h2></font>", "<pre>\n\nx</pre>", "<a href=1><li>a<li>b</a>", "<a href=1><summary><a href=2>x</a>", '<a href="" title>x</a>',
         '<a href="//xn--amp//x">x</a>', "<b><p>" * 190 + "x", "\ud800<b>x</b>", "&" * 100_000, "<p>" * 300 + "&" * 60_000, "<dd><table><dd></dd><dd>", "<a><table><a></a><table>",
+        "<p>a<marquee><p>b", "one&#13;two", "<a href=1>a</a><a href=2>b&#13;</a>", "<ul><li>a<ul><li>b</ul><li>c</ul>", "<li>a<h2>b<li>c<h3>d",
     ],
 )  # fmt: skip
 def test_cleaned_markup_is_a_fixed_point(markup: str) -> None:

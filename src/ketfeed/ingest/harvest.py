@@ -99,8 +99,8 @@ def _entry(item: Item, atom: bool) -> ParsedEntry:
         summary=_text(item, SUMMARY),
         content=_content(item),
         authors=authors,
-        published=tuple(dates[slot][1] for slot in PUBLISHED if slot in dates),
-        updated=tuple(dates[slot][1] for slot in UPDATED if slot in dates),
+        published=_dates(dates, PUBLISHED),
+        updated=_dates(dates, UPDATED),
         categories=tuple(item["categories"]),
         enclosures=_enclosures(item),
         images=_images(item),
@@ -113,6 +113,10 @@ def _entry(item: Item, atom: bool) -> ParsedEntry:
     )
 
 
+def _dates(dates: dict[str, tuple[int, str]], slots: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([dates[slot][1] for slot in slots if slot in dates])
+
+
 def _extra(item: Item, name: str) -> str | None:
     found = item["extra"].get(name)
     return found[1].strip() or None if found else None
@@ -120,29 +124,28 @@ def _extra(item: Item, name: str) -> str | None:
 
 def _raw(text: Text) -> RawText:
     _, value, kind, base = text
-    name: object = (
-        "xhtml" if kind == XHTML or kind.endswith(("+xml", "/xml")) else "html" if kind == "text/html" else ""
-    )
-    if name == "xhtml":
-        return RawText(value, "xhtml", base or None)
-    return RawText(value, "html" if name == "html" else "text", base or None)
+    if kind == "text/html":
+        return RawText(value, "html", base or None)
+    return RawText(value, "xhtml" if kind == XHTML or kind.endswith(("+xml", "/xml")) else "text", base or None)
 
 
 def _text(item: Item, names: tuple[str, ...]) -> RawText | None:
     """The first element of the list that says something; of its occurrences the shallowest."""
+    texts: dict[str, list[Text]] = item["texts"]
     for name in names:
-        found: list[Text] = item["texts"].get(name, [])
-        if found:
-            return _raw(min(found, key=lambda text: text[0]))
+        if name in texts:
+            found = texts[name]
+            return _raw(found[0] if len(found) == 1 else min(found, key=lambda text: text[0]))
     return None
 
 
 def _content(item: Item) -> RawText | None:
     """The fullest content: markup before plain text, then the longer one; never a picture or a program."""
+    texts: dict[str, list[Text]] = item["texts"]
     for name in CONTENT:
-        found: list[Text] = [
-            text for text in item["texts"].get(name, []) if text[2].startswith("text/") or text[2].endswith("xml")
-        ]
+        if name not in texts:
+            continue
+        found = [text for text in texts[name] if text[2].startswith("text/") or text[2].endswith("xml")]
         if found:
             return _raw(max(found, key=lambda text: (text[2] in HTML_TYPES, len(text[1]))))
     return None
@@ -163,7 +166,7 @@ def _rights(item: Item) -> str | None:
     for link in item["links"]:
         if link.rel == "license":
             return str(link.href)
-    return _extra(item, "license")
+    return _extra(item, "license") if item["extra"] else None
 
 
 def _replies(item: Item) -> ParsedLink | None:
@@ -174,6 +177,8 @@ def _replies(item: Item) -> ParsedLink | None:
 
 def _enclosures(item: Item) -> tuple[ParsedLink, ...]:
     """Enclosures as such, then sounds and films of Media RSS."""
+    if not item["enclosures"] and not item["media"]:
+        return ()
     found: dict[str, ParsedLink] = {}
     for link in item["enclosures"]:
         found.setdefault(link.href, link)

@@ -237,8 +237,9 @@ def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None
         markup = _without_noscript(markup)
     base = base if base and absolute(base) else None
     result = _pass(markup, base)
+    barred = ("<m" in markup or "<M" in markup) and "<marquee" in markup.lower()  # it goes, and parted what stays
     for _ in range(4):
-        if _is_settled(result, limits):
+        if not barred and _is_settled(result, limits):
             break
         again = _pass(_bounded(result, limits, notes), base)
         if again == result:
@@ -252,16 +253,35 @@ def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None
 def _is_settled(markup: str, limits: Limits) -> bool:
     """True for output of a first pass that a second one would leave as it is (most is so; found by fuzzing).
 
-    Not sure of it are headings, tables, lists and links nested where they may not be, which are read differently the
-    second time, and what grew past a limit by being mended.
+    Not sure of it are tables, preformatted text, lists in lists, headings and links in each other, which are read
+    differently the second time, and what grew past a limit by being mended.
     """
     return (
         len(markup) <= limits.field
-        and markup.count("<") <= limits.depth
-        and markup.count("<a ") < 2
+        and markup.count("</") <= limits.depth
+        and markup.count("<") <= limits.tags
+        and "\r" not in markup
         and '=""' not in markup
-        and not _MAY_CHANGE.search(markup)
+        and "<table" not in markup
+        and "<pre" not in markup
+        and _is_flat(markup)
     )
+
+
+_MAY_NEST = re.compile(r"<(/?)(a(?=[ >])|h(?=[1-6])|l(?=i[ >])|d(?=[dt][ >]))")
+
+
+def _is_flat(markup: str) -> bool:
+    """True when no link stands in a link, no heading in a heading, no item of a list in another."""
+    open_ones: set[str] = set()
+    for closes, kind in _MAY_NEST.findall(markup):
+        if closes:
+            open_ones.discard(kind)
+        elif kind in open_ones:
+            return False
+        else:
+            open_ones.add(kind)
+    return True
 
 
 def _plain(markup: str, limits: Limits) -> str:
@@ -274,9 +294,6 @@ def _escaped(text: str) -> str:
     """Plain text as nh3 would write it."""
     text = visible(text).replace("\r\n", "\n").replace("\r", "\n")
     return html.escape(text, quote=False).replace("\xa0", "&nbsp;").strip()
-
-
-_MAY_CHANGE = re.compile(r"<(?:table|pre|h[1-6]|d[dt]|li)[ >]")
 
 
 def _pass(markup: str, base: str | None) -> str:
@@ -293,7 +310,8 @@ def _bounded(markup: str, limits: Limits, notes: list[str]) -> str:
         notes.append(f"longer than {limits.field} characters, cut")
         markup = _cut_markup(markup, limits.field * 49 // 50)  # room for the tags that are closed for it
     count = markup.count("<")
-    if count > limits.tags or (count > limits.depth and _depth(markup) > limits.depth):
+    opening = count - markup.count("</")
+    if count > limits.tags or (opening > limits.depth and _depth(markup) > limits.depth):
         notes.append("too many or too deeply nested tags, kept as plain text")
         return _plain(markup, limits)
     return markup
@@ -317,7 +335,8 @@ def _depth(markup: str) -> int:
             depth = max(0, depth - 1)
         elif found[2].lower() not in _VOID:
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > deepest:
+                deepest = depth
     return deepest
 
 

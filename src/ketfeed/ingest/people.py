@@ -49,6 +49,8 @@ def read_person(text: str, uri: str | None = None) -> Person | None:
 
 def distinct(people: list[Person]) -> tuple[Person, ...]:
     """The same people once each, in order; a name that comes again lends its address to the first."""
+    if len(people) == 1:
+        return (people[0],)
     kept: dict[str, Person] = {}
     for person in people:
         key = (person.name or person.email or person.uri or "").casefold()

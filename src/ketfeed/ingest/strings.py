@@ -34,7 +34,8 @@ def unwrap(pieces: list[str]) -> None:
 _CP1252 = {
     code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
-_SUSPECT = re.compile("[\u0080-\u009f\u00c2-\u00f4]")
+_C1 = re.compile(b"\xc2[\x80-\x9f]")
+"""C1 controls in UTF-8; searching for these two bytes is far faster than for a class of characters."""
 
 
 def mend(text: str) -> str:
@@ -43,11 +44,11 @@ def mend(text: str) -> str:
     UTF-8 that somebody took for Latin-1 and encoded again ("FranÃ§ais" → "Français", only when the whole string is
     such), and Windows-1252 characters written as C1 controls ("&#146;" → "’").
     """
-    if text.isascii() or not _SUSPECT.search(text):
+    if text.isascii():
         return text
     with suppress(UnicodeEncodeError, UnicodeDecodeError):
         text = text.encode("iso-8859-1").decode("utf-8")
-    return text.translate(_CP1252)
+    return text.translate(_CP1252) if _C1.search(text.encode("utf-8", "surrogatepass")) else text
 
 
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]{0,15})(?=[\s/>])[^<>]{0,2000}>")

@@ -30,7 +30,9 @@ _ENDLESS = re.compile(r"&#[0-9]{9,};?")
 
 def visible(text: str) -> str:
     """The text without characters that hide, reorder or control other text."""
-    return text if text.isprintable() else _INVISIBLE.sub("", text)
+    if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return _INVISIBLE.sub("", text)
 
 
 def to_text(markup: str) -> str:
@@ -45,7 +47,7 @@ def to_text(markup: str) -> str:
         markup = unescape(markup)
     if "\n" not in markup:
         return one_line(markup)
-    return "\n".join(filter(None, map(one_line, markup.split("\n"))))
+    return "\n".join([line for written in markup.split("\n") if written and (line := one_line(written))])
 
 
 def one_line(text: str) -> str:
