@@ -189,7 +189,7 @@ def test_an_equal_sum_makes_two_reports_of_one_deal_likelier() -> None:
     other = told("Nue Life closes $23M series A for at-home ketamine", "The start-up will expand.", at=day(2))
     verdict = compare(one, other)
     assert verdict.same
-    assert "same figure: 23" in verdict.reasons
+    assert "same figure: 23m" in verdict.reasons
 
 
 def test_one_page_is_one_story() -> None:

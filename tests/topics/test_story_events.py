@@ -41,6 +41,14 @@ SAME: dict[str, tuple[Report, Report]] = {
         of_kind("research", "Ketamine for suicidal ideation: a midazolam-controlled trial", "One infusion, 80 adults."),
         of_kind("news", "Suicidal thoughts fade within hours, study shows", "Ketamine did more than midazolam."),
     ),
+    "a number of people": (
+        of_kind("news", "Repeated ketamine no help for PTSD", "A trial in 158 service members found no effect."),
+        of_kind("news", "Ketamine fails to beat placebo in traumatised soldiers", "The 158-person study, on PTSD."),
+    ),
+    "a date that is moved": (
+        told("DEA extends telehealth flexibilities", "Doctors may go on prescribing by video.", at=day(1)),
+        told("Telemedicine rules get third extension from DEA", "Medicines can be ordered for a year.", at=day(2)),
+    ),
     "a phase of a rare drug": (
         of_kind("press-release", "COMP360 meets primary endpoint in phase 3 psilocybin trial", "In hard depression."),
         of_kind("news", "Magic mushroom drug clears late-stage trial", "Depression scores fell; shares sank."),
@@ -102,6 +110,26 @@ OTHER: dict[str, tuple[Report, Report]] = {
     "other defendants": (
         told("Police officers convicted in Amos Tulley case", "The jury sat for a week.", at=day(1)),
         told("Paramedics convicted in Amos Tulley case", "The jury sat for a month.", at=day(20)),
+    ),
+    "other people of one case": (
+        told("Dr Aldo Marsan pleads guilty in Tulley case", "The doctor admitted four counts.", at=day(1)),
+        told("Dr Ines Kofler pleads guilty in Tulley case", "The doctor sold vials to a colleague.", at=day(20)),
+    ),
+    "another quarter": (
+        told("Wesarra reports second quarter results", "The cash lasts to 2026.", at=day(1)),
+        told("Wesarra reports third quarter results", "The cash lasts to 2026.", at=day(30)),
+    ),
+    "another day of one update": (
+        told("Wesarra gives update on FDA application for ketamine", "The goal date is April 29.", at=day(1)),
+        told("Wesarra gives update on FDA application for ketamine", "The goal date is October 29.", at=day(30)),
+    ),
+    "another sum": (
+        told("Spravato sales reach $780 million", "A record for the spray.", at=day(1)),
+        told("Spravato sales reach $1 billion", "A record for the spray.", at=day(30)),
+    ),
+    "an opening and an end": (
+        told("Oregon's first psilocybin center opens", "In Eugene.", at=day(1)),
+        told("Oregon's psilocybin centers close as demand falls", "Three shut in a month.", at=day(30)),
     ),
     "a study that begins": (
         of_kind("news", "Ketamine kept drinkers abstinent, trial shows", "Half stayed sober for six months."),

@@ -38,7 +38,8 @@ STOP_WORDS = frozenset("""\
     more most much must my new no nor not now of off on once only or other our out over own per said same she should
     since so some such than that the their them then there these they this those through to too under until up upon
     us very via was we were what when where which while who whom whose why will with within without would you your
-    year years one two s t ll re ve d m de la le el di un una il der die das und et des du en y e o que per con per
+    year years one two three four five seven eight nine ten
+    s t ll re ve d m de la le el di un una il der die das und et des du en y e o que per con per
     w po na z do i
 """.split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
 

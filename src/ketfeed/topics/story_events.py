@@ -15,19 +15,21 @@ from ketfeed.topics.sketch import Sketch, concepts, weight
 
 Concepts = frozenset[str]
 
-DEEDS = ("otc", "reimburse", "submit", "panel", "reject", "approve", "warn", "legalize")
+DEEDS = ("otc", "reimburse", "submit", "panel", "reject", "approve", "warn", "legalize", "extend")
 """What is decided about a drug; the first that a title tells: a panel that backs an approval has not approved."""
 
 DRUGS = frozenset({
     "esketamine", "arketamine", "mdma", "psilocybin", "naloxone", "zuranolone", "suzetrigine", "compounded",
+    "telehealth",
 })  # fmt: skip
 """What such a decision is about, when it is not ketamine itself, on which something is decided every week."""
 
 DEALS = frozenset({"acquire", "close", "bankrupt"})
 """What happens to a company."""
 
-CASES = frozenset({"charge", "convict"})
-"""Stages that all the accused of a case reach together; they plead and are sentenced one by one."""
+CASES = {"charge": 2, "convict": 2, "plead": 3, "verdict": 3}
+"""How many names two reports of a stage of a case share: all the accused are charged together, but they plead and are
+sentenced one by one, and two names may be those of the dead."""
 
 ROLES = frozenset({"medic", "officer", "assistant", "nurse", "pharmacist"})
 """Who stands before a court."""

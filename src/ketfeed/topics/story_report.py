@@ -72,9 +72,12 @@ _NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer)\b")
 _SMALL = frozenset("12345")
 """Counts of persons and things; they differ between reports of one event ("2 doctors", "indictment of 5")."""
 
-_PEOPLE = "participants|patients|subjects|adults|veterans|inpatients|people|volunteers|women|men|children|adolescents"
+_PEOPLE = (
+    "participants|patients|subjects|adults|veterans|inpatients|people|volunteers|women|men|children|adolescents"
+    "|members|soldiers|nurses|mothers|drinkers|smokers"
+)
 _SAMPLE = re.compile(
-    rf"\b(\d{{1,3}}(?:,\d{{3}})+|\d{{2,6}})\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b"
+    rf"\b(\d{{1,3}}(?:,\d{{3}})+|\d{{2,6}})(?:\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})|-(?:person|patient))\b"
     r"|\bn\s*=\s*(\d{1,3}(?:,\d{3})+|\d{1,6})",
     re.IGNORECASE,
 )
@@ -85,7 +88,15 @@ _COUNTS = {
     "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13",
     "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
 }  # fmt: skip
-_TITLE_NUMBER = re.compile(r"\b(\d[\d,.]*)(?:st|nd|rd|th|[MmKk]|bn)?\b")
+_TITLE_NUMBER = re.compile(
+    r"(?<![A-Za-z]-)\b(\d[\d,.]*)(?:st|nd|rd|th|[Kk])?(?:\s?(million|billion|m|bn|b)\b|\b)", re.IGNORECASE
+)
+"""A figure of a title with its unit; the number of a substance ("NRX-100") is none."""
+
+_QUARTER = re.compile(r"\b(first|second|third|fourth) quarter\b|\bq([1-4])\b|\b(full year|half year)\b")
+_DAY = re.compile(
+    r"\b(january|february|march|april|may|june|july|august|september|october|november|december) (\d{1,2})\b"
+)
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
@@ -100,6 +111,8 @@ class Marks:
     amounts: Concepts  # of these, those that are no year
     negated: bool  # the title says that it will not happen
     explains: bool  # the title asks or promises to explain
+    periods: Concepts  # quarters that the title names
+    days: Concepts  # "april 29", in title and lead
     recurs: bool  # the title names a thing that comes again
     stage: str | None  # of a case
     told: str | None  # the stage, when the title tells it
@@ -187,7 +200,7 @@ def _marks(title: str, excerpt: str) -> Marks:
     lead = f"{title}. {excerpt[:600]}"
     samples = {(match.group(1) or match.group(2)).replace(",", "") for match in _SAMPLE.finditer(lead)}
     samples |= {_WORDS[match.group(1).lower()] for match in _WORDED_SAMPLE.finditer(lead)}
-    numbers = {match.group(1).rstrip(".,").replace(",", "") for match in _TITLE_NUMBER.finditer(title)}
+    numbers = {_figure(match) for match in _TITLE_NUMBER.finditer(title)}
     numbers |= {_COUNTS[word] for word in folded.split() if word in _COUNTS}
     told = _stage(made.title)
     return Marks(
@@ -199,6 +212,8 @@ def _marks(title: str, excerpt: str) -> Marks:
         negated=bool(_NEGATION.search(folded)),
         explains=bool(_EXPLAINER.match(folded)),
         recurs=bool(_RECURRING.search(folded)),
+        periods=frozenset(match.group() for match in _QUARTER.finditer(folded)),
+        days=frozenset(match.group() for match in _DAY.finditer(fold(lead))),
         stage=told or _stage(made.lead),
         told=told,
         actions=_actions(made),
@@ -213,6 +228,12 @@ def _marks(title: str, excerpt: str) -> Marks:
         places=made.lead & PLACES,
         qualifiers=_qualifiers(made),
     )
+
+
+def _figure(match: re.Match[str]) -> str:
+    """A figure as written, without commas: "1,250" → "1250", "$1 billion" and "1bn" → "1b"."""
+    unit = (match.group(2) or "")[:1].lower()
+    return match.group(1).rstrip(".,").replace(",", "") + unit
 
 
 def _qualifiers(made: Sketch) -> Concepts:

@@ -68,6 +68,8 @@ EXPLAINER_SCORE = 0.7  # everybody's own explainer
 EVERGREEN_SCORE = 0.55
 AGAIN_ALIKE = 0.6  # leads of one announcement of a thing that comes again, republished
 
+_DOORS = frozenset({"open", "close"})
+_ONE_BY_ONE = frozenset({"plead", "verdict"})
 _ANNOUNCED = frozenset({"approve", "recommend", "reject"})
 _EVERGREEN: frozenset[EntryKind] = frozenset({"guide", "opinion", "provider"})
 
@@ -148,6 +150,8 @@ def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verd
     found = one.marks.findings & other.marks.findings
     if not fresh:
         found = frozenset(finding for finding in found if not finding.startswith(STUDY))
+    if not found and numbers and one.sketch.lead & other.sketch.lead & DISORDERS:
+        found = frozenset(f"{number} people" for number in numbers if _is_odd(number))
     if found and score >= FOUND_SCORE and _study_and_news(one, other):
         return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
@@ -174,7 +178,8 @@ def _told_score(one: Report, other: Report, told: Concepts) -> float:
     if any(deed not in CASES and deed != "die" for deed, _ in deeds):
         return TOLD_SCORE
     subjects = {subject for _, subject in deeds}
-    if {one.kind, other.kind} & _EVERGREEN or (len(subjects) < 2 and not subjects & RARE_ROLES):
+    few = len(subjects) < CASES.get(deeds[0][0], 2)
+    if {one.kind, other.kind} & _EVERGREEN or (few and not subjects & RARE_ROLES):
         return NEVER  # a name alone may be a town's
     return DEATH_SCORE if deeds[0][0] == "die" else TOLD_SCORE
 
@@ -207,7 +212,7 @@ def _fresh(one: Report, other: Report) -> bool:
 def _words(mine: Sketch, theirs: Sketch) -> str:
     """The most telling shared concepts, for a person."""
     shared = mine.lead & theirs.lead
-    return ", ".join(sorted(shared, key=lambda word: (-weight(word), word))[:6])
+    return ", ".join(sorted(sorted(shared), key=weight, reverse=True)[:6])
 
 
 def _needed(one: Report, other: Report, title: float, numbers: bool) -> float:
@@ -223,12 +228,17 @@ def _needed(one: Report, other: Report, title: float, numbers: bool) -> float:
         return NEVER
     if papers == 1 and not numbers and not one.sketch.names & other.sketch.names:
         return COVERAGE_SCORE
-    if any(len(number) > 2 and not number.endswith("0") for number in one.marks.samples & other.marks.samples):
+    if any(map(_is_odd, one.marks.samples & other.marks.samples)):
         return EVENT_SCORE
     evergreen = (one.kind in _EVERGREEN) + (other.kind in _EVERGREEN)
     if (one.marks.explains and other.marks.explains) or (evergreen == 2 and title < TITLE_ALIKE):
         return EXPLAINER_SCORE
     return EVERGREEN_SCORE if evergreen and title < EVERGREEN_TITLE else EVENT_SCORE
+
+
+def _is_odd(number: str) -> bool:
+    """Whether few studies have just so many people: 403, not 400 or 40."""
+    return len(number) > 2 and not number.endswith("0")
 
 
 def _contained(one: Sketch, other: Sketch) -> bool:
@@ -248,6 +258,13 @@ def _against(one: Report, other: Report, *, equal: bool) -> str:
         return reason
     if mine.recurs and theirs.recurs and not (equal and lead_overlap(mine.sketch, theirs.sketch) >= AGAIN_ALIKE):
         return "a thing that comes again"
+    if (
+        mine.days
+        and theirs.days
+        and not mine.days & theirs.days
+        and "update" in mine.sketch.title & theirs.sketch.title
+    ):
+        return f"another day: {min(mine.days)}, {min(theirs.days)}"
     if equal:
         return ""
     if one.source == other.source or (one.host and one.host == other.host):
@@ -302,6 +319,13 @@ def _other_stage(mine: Marks, theirs: Marks) -> str:
         told = mine.told or theirs.told
         if told:
             return f"only one tells a {told}"
+    if mine.told == theirs.told and mine.told in _ONE_BY_ONE:
+        left, right = (
+            {name for name in named.sketch.names & named.sketch.title - silent.sketch.lead if weight(name) >= 1.0}
+            for named, silent in ((mine, theirs), (theirs, mine))
+        )
+        if left and right:
+            return f"other people: {min(left)}, {min(right)}"
     return ""
 
 
@@ -309,7 +333,11 @@ def _other_decision(mine: Marks, theirs: Marks) -> str:
     """What was decided, where and about what."""
     if mine.actions and theirs.actions and not (mine.actions & theirs.sketch.lead or theirs.actions & mine.sketch.lead):
         return f"another event: {min(mine.actions)}, {min(theirs.actions)}"
+    doors = [marks.sketch.title & _DOORS for marks in (mine, theirs)]
+    if all(doors) and not doors[0] & doors[1]:
+        return "another event: open, close"
     for name, left, right in (
+        ("period", mine.periods, theirs.periods),
         ("defendant", mine.roles, theirs.roles),
         ("state", mine.states, theirs.states),
         ("outcome", mine.outcomes, theirs.outcomes),

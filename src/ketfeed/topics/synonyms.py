@@ -82,18 +82,23 @@ abstain: abstinent | abstinence | abstain | sober | sobriety | dry | without dri
 extendedrelease: extended-release | slow-release | prolonged-release | sustained-release | extended release |
     slow release | tablet | tablets | tablet form | pill | pills
 compounded: compounded | compounding | compounder | compounders | mail-order | by mail
-reimburse: reimburse | reimbursed | reimburses | reimbursement | subsidised | subsidized | subsidises | subsidizes |
-    subsidy | pbs | pharmaceutical benefits scheme | refundacja | refundowany | refundowana | remboursement |
-    rembourse | rimborso | erstattung | erstattet | financia | financiado | financiada | financiacion
+reimburse: reimburse | to be covered | basic insurance | basic package | added to the pbs | reimbursed | reimburses |
+    reimbursement | subsidised | subsidized | subsidises | subsidizes | subsidy | pbs |
+    pharmaceutical benefits scheme | refundacja | refundowany | refundowana | remboursement | rembourse | rimborso |
+    erstattung | erstattet | financia | financiado | financiada | financiacion
 priorauthorization: prior authorization | prior authorisation | prior approval | policy update
 lsd: lsd | lysergide | lysergic acid | mm120
 lozenge: lozenge | lozenges | troche | troches | sublingual
 sedative: sedative | sedation | sedated | sedatives
 intubation: intubation | intubate | intubating | intubated | rapid sequence induction
 patent: patent | patents | generic | generics | copycat | copycats
+extend: extend | extends | extended | extension | extensions | prolongs | prolonged
+telehealth: telehealth | telemedicine | online prescribing | remote prescribing | virtual prescribing
+sangha: jasveen sangha | sangha | ketamine queen
 recall: recall | recalls | recalled
-submit: submits | submitted | submit | submission | files new drug application | new drug application | nda | snda |
-    applies for approval | seeks approval | files for
+submit: seeks fda nod | seeks nod | seeks fda approval | asks fda | asks the fda | seeks us approval |
+    files application | submits | submitted | submit | submission | files new drug application |
+    new drug application | nda | snda | applies for approval | seeks approval | files for
 panel: advisory committee | advisory panel | advisers | advisors | expert panel | panel
 close: closes | closing | closed | closure | closures | shuts | shut | shuts down | shut down | shutting down |
     shutters | ceases operations | abruptly closes
