@@ -71,7 +71,9 @@ class EntryReader:
             categories=_categories(entry.categories, limits),
             enclosures=enclosures,
             image=self._image(entry, base, content, summary),
-            language=language_tag(entry.language) or self.language,
+            language=self.language
+            if entry.language == self.parsed.language
+            else language_tag(entry.language) or self.language,
             comments_link=self._absolute(entry.comments, base),
             comments_count=_count(entry.comments_count),
             rights=html.cut(html.to_text(entry.rights), 500) if entry.rights else None,
@@ -168,12 +170,14 @@ class EntryReader:
 
     def _authors(self, entry: ParsedEntry) -> tuple[Person, ...]:
         people = entry.authors or self.parsed.authors
-        return tuple(
-            Person(
+        return tuple([
+            person
+            if person.uri is None and person.name.isprintable()
+            else Person(
                 html.visible(person.name), urls.absolute(person.uri, self.base) if person.uri else None, person.email
             )
             for person in people[: self.limits.people]
-        )
+        ])  # fmt: skip
 
 
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.\-]*:")

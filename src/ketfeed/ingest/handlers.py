@@ -120,6 +120,10 @@ def _end_identifier(self: Elements, key: str) -> None:
 
 
 def _start_link(self: Elements, _key: str, attrs: Attributes) -> None:
+    self.push("link")
+    if not attrs:
+        self.context["pending_link"] = ("alternate", None, None, "")
+        return
     href = attrs.get("href") or attrs.get("url") or attrs.get("uri")
     rel = (attrs.get("rel") or "alternate").strip().lower()
     rel = rel.removeprefix("http://www.iana.org/assignments/relation/")
@@ -128,7 +132,6 @@ def _start_link(self: Elements, _key: str, attrs: Attributes) -> None:
         self.context["extra"].setdefault("thr_count", (self.depth, count))  # RFC 4685 section 4
     if href is not None and href.strip():
         _add_link(self, href.strip())
-    self.push("link")
 
 
 def _end_link(self: Elements, _key: str) -> None:

@@ -487,6 +487,8 @@ def _undo_escaping(value: str, notes: list[str]) -> str:
 
 def first_image(markup: str) -> Image | None:
     """The first picture of safe HTML that is no icon: one with a stated size has at least 100 pixels a side."""
+    if "<img" not in markup:
+        return None
     for found in _IMG.finditer(markup):
         values = dict(_ATTRIBUTE.findall(found[1]))
         sizes = [int(values[name]) for name in ("width", "height") if values.get(name, "").isdecimal()]

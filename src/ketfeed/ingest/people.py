@@ -14,7 +14,6 @@ from ketfeed.model import Person
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){1,8}")
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 _EMPTY = re.compile(r"<\s?>|\(\s?\)")
-_SPACE = re.compile(r"\s+")
 _NOBODY = frozenset({"", "-", "none", "null", "noreply", "no-reply", "n/a", "unknown", "anonymous", "author"})
 
 MAX_NAME = 300
@@ -35,8 +34,9 @@ def read_person(text: str, uri: str | None = None) -> Person | None:
     if email:
         email = email.rstrip(".")
         text = text.replace(email, " ", 1).replace("<mailto:", "<")
-    text = _EMPTY.sub(" ", _TAG.sub(" ", text))
-    name = _SPACE.sub(" ", text).strip(" \t,;<>")
+    if "<" in text or "(" in text:
+        text = _EMPTY.sub(" ", _TAG.sub(" ", text))
+    name = " ".join(text.split()).strip(" \t,;<>")
     if email and name.startswith("(") and name.endswith(")"):
         name = name[1:-1].strip()
     name = name.strip("\"'").strip()[:MAX_NAME]

@@ -57,7 +57,7 @@ def one_line(text: str) -> str:
     return " ".join(_INVISIBLE.sub("", text).split())
 
 
-_SENTENCE = re.compile(r"[.!?…。！？][\"'”’»)\]]{0,2}(?=\s|$)|[。！？]")
+_SENTENCE = re.compile(r"[.!?…。！？](?:[\"'”’»)\]]{0,2}(?=\s|$)|(?<=[。！？]))")
 
 
 def excerpt(text: str, limit: int = 300) -> str:
