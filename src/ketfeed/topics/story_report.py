@@ -95,7 +95,7 @@ _TITLE_NUMBER = re.compile(
 
 _QUARTER = re.compile(r"\b(first|second|third|fourth) quarter\b|\bq([1-4])\b|\b(full year|half year)\b")
 _DAY = re.compile(
-    r"\b(january|february|march|april|may|june|july|august|september|october|november|december) (\d{1,2})\b"
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d{1,2}\b"
 )
 _YEAR = re.compile(r"(19|20)\d\d")
 
@@ -112,7 +112,7 @@ class Marks:
     negated: bool  # the title says that it will not happen
     explains: bool  # the title asks or promises to explain
     periods: Concepts  # quarters that the title names
-    days: Concepts  # "april 29", in title and lead
+    days: Concepts  # "april 29", in title and lead of an update
     recurs: bool  # the title names a thing that comes again
     stage: str | None  # of a case
     told: str | None  # the stage, when the title tells it
@@ -213,7 +213,7 @@ def _marks(title: str, excerpt: str) -> Marks:
         explains=bool(_EXPLAINER.match(folded)),
         recurs=bool(_RECURRING.search(folded)),
         periods=frozenset(match.group() for match in _QUARTER.finditer(folded)),
-        days=frozenset(match.group() for match in _DAY.finditer(fold(lead))),
+        days=frozenset(_DAY.findall(fold(lead)) if "update" in made.title else ()),
         stage=told or _stage(made.lead),
         told=told,
         actions=_actions(made),

@@ -258,12 +258,7 @@ def _against(one: Report, other: Report, *, equal: bool) -> str:
         return reason
     if mine.recurs and theirs.recurs and not (equal and lead_overlap(mine.sketch, theirs.sketch) >= AGAIN_ALIKE):
         return "a thing that comes again"
-    if (
-        mine.days
-        and theirs.days
-        and not mine.days & theirs.days
-        and "update" in mine.sketch.title & theirs.sketch.title
-    ):
+    if mine.days and theirs.days and not mine.days & theirs.days:
         return f"another day: {min(mine.days)}, {min(theirs.days)}"
     if equal:
         return ""
