@@ -14,16 +14,17 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, func, insert, or_, select
 
 from ketfeed.store.codec import dump
-from ketfeed.store.schema import ARCHIVE_PAGE, LISTING
+from ketfeed.store.schema import ARCHIVE_PAGE, FEED_VERSION, LISTING
 
 PAGE = 50  # entries on a page, as many as a feed shows
 
 
 def close_pages(connection: Connection, feeds: Collection[str], now: int) -> None:
-    """Close every full page of the feeds given; called with the feeds that changed, in their transaction."""
-    for feed in sorted(feeds):
-        if feed != "all" and not feed.startswith("t:"):
-            continue
+    """Close every full page of the feeds given, which have their version; in the transaction that changed them."""
+    archived = [feed for feed in feeds if feed == "all" or feed.startswith("t:")]
+    if not archived:
+        return
+    for feed in sorted(connection.execute(_FULL, {"feeds": archived}).scalars()):
         page, seq, story = last_closed(connection, feed)
         while True:
             places = connection.execute(_PAGE_BEYOND, {"feed": feed, "seq": seq, "story": story}).all()
@@ -81,6 +82,26 @@ _BEYOND = (
 )
 """Places listed after a point, in the order listed."""
 _PAGE_BEYOND = _BEYOND.limit(PAGE)
+_NEWEST = ARCHIVE_PAGE.alias("newest")
+_CLOSED = ARCHIVE_PAGE.alias("closed")
+_LAST_PAGE = select(func.max(_NEWEST.c.page)).where(_NEWEST.c.feed == FEED_VERSION.c.feed).scalar_subquery()
+_FULL = (
+    select(FEED_VERSION.c.feed)
+    .outerjoin(_CLOSED, and_(_CLOSED.c.feed == FEED_VERSION.c.feed, _CLOSED.c.page == _LAST_PAGE))
+    .join(
+        LISTING,
+        and_(
+            LISTING.c.feed == FEED_VERSION.c.feed,
+            LISTING.c.seq.is_not(None),
+            LISTING.c.seq >= func.coalesce(_CLOSED.c.seq, -1),
+            or_(LISTING.c.seq > func.coalesce(_CLOSED.c.seq, -1), LISTING.c.story > _CLOSED.c.story),
+        ),
+    )
+    .where(FEED_VERSION.c.feed.in_(bindparam("feeds", expanding=True)))
+    .group_by(FEED_VERSION.c.feed)
+    .having(func.count() >= PAGE)
+)
+"""Feeds with a page's worth of places after their last closed page: one question instead of two for each feed."""
 _COUNT_BEYOND = select(func.count()).select_from(_BEYOND.subquery())
 
 

@@ -136,7 +136,6 @@ def publish_version(connection: Connection, version: int, feeds: Mapping[str, in
     pages. ``feeds``: feed → places won or lost."""
     write_meta(connection, "version", str(version))
     if feeds:
-        close_pages(connection, feeds, now)
         run_many(
             connection,
             _grow(connection.dialect.name),
@@ -145,6 +144,7 @@ def publish_version(connection: Connection, version: int, feeds: Mapping[str, in
                 for feed, won in sorted(feeds.items())
             ],
         )
+        close_pages(connection, feeds, now)
 
 
 @lru_cache(maxsize=2)
