@@ -10,6 +10,7 @@ fixed table and not counted from the store, so that a decision does not depend o
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -254,7 +255,7 @@ def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _draws(token: str, doubled: bool, count: int) -> tuple[float, ...]:
+def _draws(token: str, doubled: bool, count: int) -> array[float]:
     """Fixed pseudo-random numbers with exponential distribution for a token, divided by its share."""
     share = weight(token) ** 2 * (2.0 if doubled else 1.0)
-    return tuple(-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) / share for number in range(count))
+    return array("d", [-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) / share for number in range(count)])

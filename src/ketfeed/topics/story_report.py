@@ -192,7 +192,7 @@ def _cited(tagging: Tagging, own: Concepts) -> Concepts:
     return frozenset(papers) if len(papers) <= MOST_CITED else frozenset()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)  # for copies in a row; most texts are seen once
 def _marks(title: str, excerpt: str) -> Marks:
     title = _PUBLISHER.sub("", title)
     folded = fold(title)
