@@ -17,12 +17,13 @@ from ketfeed.ingest.survey import Kind
 from ketfeed.model import Catalog, Outcome, Source, SourceState
 from ketfeed.publish.feeds import Publisher
 from ketfeed.publish.operations import document
-from ketfeed.run.alternatives import AGAIN_DEAD, FRESH, Known, choose, is_wanted, starts
+from ketfeed.run.alternatives import AGAIN_DEAD, FRESH, QUIET_FOR, Known, choose, is_wanted, starts
 from ketfeed.run.visit import Seen
 
 HTML = (("Content-Type", "text/html"),)
 SOURCE = Source(id="a", url="https://news.example/feed", homepage="https://news.example/blog/")
 FAILED_TWICE = SourceState(source_id="a", url=SOURCE.url, failures=2, newest_at=NOW - timedelta(days=9))
+SILENT = replace(FAILED_TWICE, failures=0, gap=86_400, health="quiet", health_since=NOW - QUIET_FOR)
 
 
 def page(*links: str) -> Answer:
@@ -47,9 +48,11 @@ def page(*links: str) -> Answer:
         ("storage", FAILED_TWICE, False),
         ("http_error", replace(FAILED_TWICE, searched_at=NOW - AGAIN_DEAD + timedelta(minutes=1)), False),
         ("http_error", replace(FAILED_TWICE, searched_at=NOW - AGAIN_DEAD), True),
-        ("not_modified", replace(FAILED_TWICE, failures=0, gap=86_400), True),  # silent for nine of its usual gaps
-        ("not_modified", replace(FAILED_TWICE, failures=0, gap=86_400 * 8), False),
-        ("not_modified", replace(FAILED_TWICE, failures=0, gap=86_400, searched_at=NOW - timedelta(days=13)), False),
+        ("not_modified", SILENT, True),  # for nine of its usual gaps, and a week of our visits
+        ("not_modified", replace(SILENT, gap=86_400 * 8), False),
+        ("not_modified", replace(SILENT, searched_at=NOW - timedelta(days=13)), False),
+        ("not_modified", replace(SILENT, health_since=NOW - QUIET_FOR + timedelta(minutes=1)), False),
+        ("not_modified", replace(SILENT, health="healthy"), False),
     ],
 )
 def test_a_search_is_made_for_the_dead_and_the_silent_once_in_some_days(
@@ -199,7 +202,10 @@ def test_a_silent_feed_leads_to_one_that_goes_on(play: Callable[..., None]) -> N
         await at.poll(at.source())
         assert at.state().health == "quiet"
         assert at.site.paths() == ["/feed"]
-        at.now += timedelta(hours=1)  # its pace is known now
+        at.now += timedelta(days=6)  # its pace is known now, but a feed may have been old when it was added
+        await at.poll(at.source())
+        assert at.site.paths() == ["/feed", "/feed"]
+        at.now += timedelta(days=1)
         await at.poll(at.source())
         assert at.state().alternative == at.site.url("/new")
 

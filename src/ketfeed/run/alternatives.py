@@ -25,6 +25,7 @@ from ketfeed.run.visit import Search, Seen
 
 AGAIN_DEAD = timedelta(days=3)  # between two searches for a source that fails
 AGAIN_QUIET = timedelta(days=14)  # and for one that answers but says nothing new
+QUIET_FOR = timedelta(days=7)  # of our own visits: a feed that was old when it was added has not fallen silent on us
 REQUESTS = 12  # addresses looked at on one site, beside its page
 FRESH = timedelta(days=365)  # a feed without a known entry must have said something in this time
 
@@ -43,20 +44,25 @@ class Known:
 def is_wanted(source: Source, state: SourceState, seen: Seen) -> bool:
     """Whether to look for another feed after this poll (``state`` is from before it).
 
-    After 410 at once, because no poll follows. After three failures in a row or a silence longer than the source's pace
-    explains, but not again for some days. Not where somebody refuses us.
+    After 410 at once, because no poll follows. After three failures in a row, or when we have seen a week of silence
+    longer than the source's pace explains, but not again for some days. Not where somebody refuses us.
     """
     if seen.held_until is not None or source.type != "feed":
         return False
     if seen.outcome in GOOD_OUTCOMES:
         newest = max((date for date in seen.feed.dates if date <= seen.now), default=None) if seen.feed else None
         now_known = replace(state, newest_at=newest or state.newest_at)
-        return is_quiet(now_known, seen.now) and _is_time(state, seen.now, AGAIN_QUIET)
+        return is_quiet(now_known, seen.now) and _long_quiet(state, seen.now) and _is_time(state, seen.now, AGAIN_QUIET)
     if seen.outcome in REFUSALS or seen.outcome in OURS:
         return False
     if seen.outcome == "gone":
         return True
     return state.failures + 1 >= FAILING_AFTER and _is_time(state, seen.now, AGAIN_DEAD)
+
+
+def _long_quiet(state: SourceState, now: datetime) -> bool:
+    since = state.health_since
+    return state.health == "quiet" and since is not None and now - since >= QUIET_FOR
 
 
 def _is_time(state: SourceState, now: datetime, pause: timedelta) -> bool:
