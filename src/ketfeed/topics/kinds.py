@@ -248,7 +248,7 @@ def decide_kind(
     for phrase, in_title in cues:
         kind, weight, title_weight = KIND_CUES[phrase]
         votes.append((kind, title_weight if in_title else weight, f"{'title' if in_title else 'text'}: {phrase}"))
-    if any(identifier.startswith(("doi:", "pmid:", "pmcid:")) for identifier in identifiers):
+    if identifiers and any(identifier.startswith(("doi:", "pmid:", "pmcid:")) for identifier in identifiers):
         votes.append(("research", 0.8, "has an identifier of a paper"))
     if not votes:
         return "news", ("nothing says otherwise",)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ketfeed.model import Field
 from ketfeed.topics.expressions import matches, may_match
 from ketfeed.topics.rules import NONE, CompiledRules, CompiledTerm, Contexts
-from ketfeed.topics.terms import FoldedText
+from ketfeed.topics.terms import FoldedText, folded_length
 
 Place = tuple[int, int, int]
 """Number of the text, folded start, folded end."""
@@ -83,7 +83,7 @@ class Occurrence:
 class Scene:
     """An entry's texts and hits, with every phrase set looked up at most once."""
 
-    __slots__ = ("_cache", "fields", "hits", "language", "pieces", "present", "rules", "texts")
+    __slots__ = ("_cache", "_standing", "fields", "hits", "language", "pieces", "rules", "texts")
 
     def __init__(
         self, rules: CompiledRules, texts: list[Text], hits: Hits, pieces: Collection[str], language: str
@@ -94,15 +94,23 @@ class Scene:
         self.hits = hits
         self.language = language
         self.fields = [text.field for text in texts]
-        self.present = set(hits)
-        self._cache: dict[int, list[Place]] = {NONE: []}
+        self._standing = 0  # bit N: a phrase of set N stands in the entry
+        for phrase in hits:
+            self._standing |= rules.memberships[phrase]
+        self._cache: dict[int, list[Place]] = {}
+
+    def stands(self, number: int) -> bool:
+        """Whether a phrase of a set stands in the entry."""
+        return number != NONE and self._standing >> number & 1 == 1
 
     def places(self, number: int) -> list[Place]:
         """Every place of the phrases of a set."""
+        if not self.stands(number):
+            return []
         found = self._cache.get(number)
         if found is None:
-            hits = self.hits
-            found = [place for phrase in self.rules.sets[number] & self.present for place in hits[phrase]]
+            hits, bit, memberships = self.hits, 1 << number, self.rules.memberships
+            found = [place for phrase, places in hits.items() if memberships[phrase] & bit for place in places]
             self._cache[number] = found
         return found
 
@@ -115,10 +123,10 @@ class Scene:
     def context(self, rule: int) -> Contexts | bool:
         """What may cancel places of a rule in this entry: True for nothing, False when a required phrase is missing."""
         compiled = self.rules.rules[rule]
-        if compiled.requires and compiled.requires.isdisjoint(self.present):
+        if compiled.requires != NONE and not self.stands(compiled.requires):
             return False
         unless = compiled.unless
-        if unless is None or not (self.places(unless.covering) or self.places(unless.nearby)):
+        if unless is None or not (self.stands(unless.covering) or self.stands(unless.nearby)):
             return True
         return unless
 
@@ -174,18 +182,24 @@ def occurrences(scene: Scene, labels: list[tuple[CompiledTerm, Place]]) -> dict[
             context = contexts.get(rule)
             if context is None:
                 context = contexts[rule] = scene.context(rule)
-            if context is False or (term.near != NONE and not scene.places(term.near)):
+            if context is False or (term.near != NONE and not scene.stands(term.near)):
                 continue
-            for place in places:
-                if (term.plain or scene.holds(term, place)) and (
-                    context is True or not scene.cancelled(context, place)
-                ):
-                    text, start, end = place
-                    made = found.get(rule)
-                    if made is None:
-                        found[rule] = [Occurrence(term, text, start, end)]
-                    else:
-                        made.append(Occurrence(term, text, start, end))
+            if not (term.plain and context is True):
+                places_here = [
+                    place
+                    for place in places
+                    if (term.plain or scene.holds(term, place))
+                    and (context is True or not scene.cancelled(context, place))
+                ]
+                if not places_here:
+                    continue
+            else:
+                places_here = places
+            made = found.get(rule)
+            if made is None:
+                made = found[rule] = []
+            for text, start, end in places_here:
+                made.append(Occurrence(term, text, start, end))
     for term, place in labels:
         context = scene.context(term.rule)
         if (
@@ -223,8 +237,8 @@ def _regex_places(term: CompiledTerm, texts: list[Text]) -> list[Place]:
         if text.field in ("link", "source") if term.fields is None else text.field not in term.fields:
             continue
         for start, end in matches(term.pattern, text.original):
-            first = max(len(FoldedText(text.original[:start]).text) - 1, 1)
-            last = len(FoldedText(text.original[:end]).text)
+            first = max(folded_length(text.original[:start]) - 1, 1)
+            last = folded_length(text.original[:end])
             places.append((number, first, max(last, first + 2)))
     return places
 

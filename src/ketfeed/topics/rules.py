@@ -73,7 +73,7 @@ class CompiledRule:
     id: str
     threshold: float
     most_late: float  # what places behind the lead may give together
-    requires: frozenset[int]
+    requires: int  # number of a phrase set, or NONE
     unless: Contexts | None
     indication: bool
     gathers: int | None
@@ -91,6 +91,7 @@ class CompiledRules:
     rules: tuple[CompiledRule, ...]  # topics in file order, relevance last
     terms: tuple[tuple[CompiledTerm, ...], ...]  # by phrase number: what the texts a reader sees may fulfil
     sets: tuple[frozenset[int], ...]  # sets of phrases that terms name as contexts, each once
+    memberships: tuple[int, ...]  # by phrase number: bit N when it is in set N
     label_terms: tuple[tuple[CompiledTerm, ...], ...]  # of these, what the address and the source's name may fulfil
     kind_reasons: dict[str, tuple[tuple[int, Reason], ...]]  # kind → (rule, reason) of terms that name it
     alone: frozenset[int]  # rules that an expression alone can match
@@ -105,9 +106,11 @@ class CompiledRules:
 
         The others only say something beside these: contexts, and terms of rules whose required phrases are missing.
         """
-        telling = {*cues, *(number for rule in self.rules for number in rule.requires)}
+        telling = set(cues)
+        for rule in self.rules:
+            telling |= self.sets[rule.requires] if rule.requires != NONE else frozenset()
         for number, terms in enumerate(self.terms):
-            if self.label_terms[number] or any(not self.rules[term.rule].requires for term in terms):
+            if self.label_terms[number] or any(self.rules[term.rule].requires == NONE for term in terms):
                 telling.add(number)
         return frozenset(
             pattern
@@ -142,6 +145,14 @@ class _Sets:
 
     def all(self) -> tuple[frozenset[int], ...]:
         return tuple(self._numbers)
+
+    def memberships(self) -> tuple[int, ...]:
+        """By phrase number: bit N when the phrase is in set N."""
+        bits = [0] * len(self._lexicon.phrases)
+        for members, number in self._numbers.items():
+            for phrase in members:
+                bits[phrase] |= 1 << number
+        return tuple(bits)
 
 
 def _stem(term: str) -> tuple[str, bool]:
@@ -188,14 +199,14 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
                 terms[lexicon.numbers[term.text]].append(made)
     weights: dict[Field, float] = {**FIELD_WEIGHTS, **rules.weights}  # type: ignore[dict-item]  # the loader checked
     made_rules = tuple(
-        _compile_rule(rule, default, lexicon, sets, made, math.inf if rule is rules.relevance else LATE_SHARE)
+        _compile_rule(rule, default, sets, made, math.inf if rule is rules.relevance else LATE_SHARE)
         for rule, made in zip(topics, expressions, strict=True)
     )
     return CompiledRules(
         lexicon=lexicon,
         rules=made_rules,
         alone=frozenset(number for number, rule in enumerate(made_rules) if rule.alone),
-        unprompted=any(rule.alone and not rule.requires for rule in made_rules),
+        unprompted=any(rule.alone and rule.requires == NONE for rule in made_rules),
         terms=tuple(tuple(found) for found in terms),
         label_terms=tuple(tuple(found) for found in labelled),
         kind_reasons=_kind_reasons(kind_terms, weights),
@@ -204,6 +215,7 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
         weights=weights,
         gathers=min((rule.gathers for rule in topics if rule.gathers), default=4),
         sets=sets.all(),
+        memberships=sets.memberships(),
     )
 
 
@@ -218,13 +230,13 @@ def _kind_reasons(
 
 
 def _compile_rule(
-    rule: TopicRule, threshold: float, lexicon: Lexicon, sets: _Sets, expressions: list[CompiledTerm], late: float
+    rule: TopicRule, threshold: float, sets: _Sets, expressions: list[CompiledTerm], late: float
 ) -> CompiledRule:
     return CompiledRule(
         id=rule.id,
         threshold=rule.threshold or threshold,
         most_late=late * (rule.threshold or threshold),
-        requires=frozenset(lexicon.numbers[phrase] for phrase in rule.requires),
+        requires=sets.number(rule.requires),
         unless=sets.contexts(rule.unless, [term.text for term in rule.terms if not term.regex]),
         indication=rule.indication,
         gathers=rule.gathers,

@@ -185,6 +185,11 @@ def fold(text: str) -> str:
     return " ".join(_spaced(_simplified(text.replace(SEPARATOR, " "))).split())
 
 
+def folded_length(text: str) -> int:
+    """Characters of a folded text with the spaces around it."""
+    return len(_RUN.sub(" ", f" {_spaced(_simplified(text))} "))
+
+
 def variants(phrase: str) -> tuple[str, ...]:
     """The patterns of a phrase as an editor wrote it, each with the spaces that make it whole words.
 
