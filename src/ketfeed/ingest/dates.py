@@ -365,6 +365,8 @@ def decide_order(texts: Iterable[str], language: str | None) -> Order | None:
     """
     days = months = 0
     for text in texts:
+        if "/" not in text and "-" not in text[:15]:
+            continue
         found = _AMBIGUOUS.match(text)
         if found:
             first, second = int(found[1]), int(found[3])

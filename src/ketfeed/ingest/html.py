@@ -310,8 +310,7 @@ def _bounded(markup: str, limits: Limits, notes: list[str]) -> str:
         notes.append(f"longer than {limits.field} characters, cut")
         markup = _cut_markup(markup, limits.field * 49 // 50)  # room for the tags that are closed for it
     count = markup.count("<")
-    opening = count - markup.count("</")
-    if count > limits.tags or (opening > limits.depth and _depth(markup) > limits.depth):
+    if count > limits.tags or (count > limits.depth and _is_deeper(markup, limits.depth)):
         notes.append("too many or too deeply nested tags, kept as plain text")
         return _plain(markup, limits)
     return markup
@@ -325,6 +324,12 @@ def _cut_markup(markup: str, limit: int) -> str:
         if at != -1 and closing not in markup[at:]:
             markup = markup[:at]
     return markup
+
+
+def _is_deeper(markup: str, limit: int) -> bool:
+    """True when its tags can nest deeper than the limit; no deeper than the tags that open something are many."""
+    others = sum(markup.count(tag) for tag in ("</", "<br>", "<br/>", "<br />", "<img "))
+    return markup.count("<") - others > limit and _depth(markup) > limit
 
 
 def _depth(markup: str) -> int:
