@@ -7,7 +7,7 @@ from tests.topics.build import day, entry
 from tests.topics.test_stories import told
 
 from ketfeed.model import EntryKind, Tagging
-from ketfeed.topics.stories import cluster, near_keys
+from ketfeed.topics.stories import best_story, cluster, near_keys
 from ketfeed.topics.story_rules import Report, compare, report
 
 
@@ -170,3 +170,32 @@ def test_an_equal_odd_number_of_people_outweighs_the_kind() -> None:
             "provider", "Our clinic trusts it more than shock therapy", f"Ketamine helped {people} patients."
         )
         assert compare(paper, page).same is same, compare(paper, page)
+
+
+ENDS = ("for hard depression", "in clinics", "at last")
+
+
+def outlets(*figures: str) -> list[Report]:
+    """Reports of one approval, each with a figure in its title."""
+    makers = ("", " for hard depression", " in clinics", " at last", " after long review")
+    return [
+        told(f"FDA approves esketamine as monotherapy{makers[number]}, {figure} million wait", at=day(number + 1))
+        for number, figure in enumerate(figures)
+    ]
+
+
+def test_of_many_outlets_one_may_have_another_figure() -> None:
+    """One doubt of four members is borne, in a file and in the store; of two members none is."""
+    odd = told("FDA approves esketamine as monotherapy, 19 million wait", at=day(5))
+    four = [*outlets("21", "21", "21"), told("FDA approves esketamine as monotherapy after long review", at=day(4))]
+    doubted_once = [
+        outlets("21")[0],
+        *(told(f"FDA approves esketamine as monotherapy {end}", at=day(2)) for end in ENDS),
+    ]
+    assert cluster([*doubted_once, odd]) == [[0, 1, 2, 3, 4]]
+    assert best_story(odd, {"story": doubted_once}) is not None
+    assert best_story(odd, {"story": four}) is None
+    doubt = compare(outlets("21")[0], odd)
+    assert doubt.against
+    assert doubt.doubt
+    assert cluster([outlets("21")[0], odd]) == [[0], [1]]

@@ -5,7 +5,8 @@
               ─▶ decide         join which story, and why
 
 Two entries are one story when something says so and nothing speaks against it (story_rules.py). Joining a story needs
-one member that agrees and no member that contradicts, so that chains of half-alike reports do not run together.
+one member that agrees and no member that contradicts (of four or more one may doubt), so that chains of half-alike
+reports do not run together.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def decide(
 
 
 def best_story(mine: Report, stories: Mapping[S, Sequence[Report]]) -> tuple[S, Verdict] | None:
-    """The story with the strongest agreeing member and no contradicting one, by name or number, and why.
+    """The story with the strongest agreeing member and hardly a contradicting one, by name or number, and why.
 
     ``stories``: the reports of each one's members. None: a story of its own. Of equally good ones the first.
     """
@@ -139,12 +140,15 @@ def best_story(mine: Report, stories: Mapping[S, Sequence[Report]]) -> tuple[S, 
 
 
 def _join(mine: Report, members: Sequence[Report]) -> tuple[float, Report] | None:
-    """The member that agrees most and how strongly; None when none agrees or one contradicts."""
+    """The member that agrees most and how strongly; None when none agrees or too many contradict."""
     strongest: tuple[float, Report] | None = None
+    doubts = 0
     for other in members:
         verdict = compare(mine, other, words=False)
         if verdict.against:
-            return None
+            doubts += 1
+            if not verdict.doubt or doubts > _bearable(len(members), 1):
+                return None
         if verdict.same and (strongest is None or verdict.score > strongest[0]):
             strongest = (verdict.score, other)
     return strongest
@@ -169,21 +173,21 @@ def cluster(reports: Sequence[Report]) -> list[list[int]]:
     """Groups of indices that are one story each, for a file of entries; the order of the entries does not matter.
 
     Strongest agreements first (so a chain cannot capture a member that fits better elsewhere); two groups merge only
-    when no pair across them contradicts.
+    when no pair across them contradicts, or one in four of a group that has four, and those by a word or a figure.
     """
     pairs: list[tuple[float, int, int]] = []
-    against: set[tuple[int, int]] = set()
+    against: dict[tuple[int, int], Verdict] = {}
     for one, other in _candidate_pairs(reports):
         verdict = compare(reports[one], reports[other], words=False)
         if verdict.against:
-            against.add((one, other))
+            against[one, other] = verdict
         elif verdict.same:
             pairs.append((verdict.score, one, other))
     order = sorted(pairs, key=lambda pair: (-pair[0], *sorted((reports[pair[1]].id, reports[pair[2]].id))))
     group = {index: [index] for index in range(len(reports))}
     for _, one, other in order:
         left, right = group[one], group[other]
-        if left is right or any(_against(a, b, against, reports) for a in left for b in right):
+        if left is right or _contradict(left, right, against, reports):
             continue
         merged = left + right
         for index in merged:
@@ -198,9 +202,25 @@ def cluster(reports: Sequence[Report]) -> list[list[int]]:
     return groups
 
 
-def _against(one: int, other: int, known: set[tuple[int, int]], reports: Sequence[Report]) -> bool:
-    pair = (one, other) if one < other else (other, one)
-    return pair in known or compare(reports[one], reports[other], words=False).against
+def _contradict(
+    left: Sequence[int], right: Sequence[int], known: dict[tuple[int, int], Verdict], reports: Sequence[Report]
+) -> bool:
+    """Whether two groups speak against each other. ``known``: what is known of pairs that contradict."""
+    doubts = 0
+    for one in left:
+        for other in right:
+            pair = (one, other) if one < other else (other, one)
+            verdict = known.get(pair) or compare(reports[one], reports[other], words=False)
+            if verdict.against:
+                doubts += 1
+                if not verdict.doubt or doubts > _bearable(len(left), len(right)):
+                    return True
+    return False
+
+
+def _bearable(left: int, right: int) -> int:
+    """How many doubts between the members of two groups are borne: of many outlets one has another figure."""
+    return left * right // 4 if max(left, right) >= 4 else 0
 
 
 def _candidate_pairs(reports: Sequence[Report]) -> list[tuple[int, int]]:

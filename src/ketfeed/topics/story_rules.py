@@ -80,6 +80,7 @@ class Verdict:
 
     same: bool = False
     against: bool = False
+    doubt: bool = False  # what speaks against it is a word or a figure: one of several members may have it
     score: float = 0.0
     reasons: tuple[str, ...] = ()
 
@@ -96,6 +97,9 @@ def compare(one: Report, other: Report, *, words: bool = True) -> Verdict:
     against = _against(one, other, equal=equal)
     if against:
         return Verdict(against=True, reasons=(against,))
+    doubt = "" if equal else _doubt(one.marks, other.marks)
+    if doubt:
+        return Verdict(against=True, doubt=True, reasons=(doubt,))
     if one.kind == other.kind == "trial-record" and one.identifiers & other.identifiers:
         shared = min(one.identifiers & other.identifiers)
         return Verdict(same=True, score=2.2, reasons=(f"records of one trial, {shared}",))
@@ -264,14 +268,14 @@ def _against(one: Report, other: Report, *, equal: bool) -> str:
         return ""
     if one.source == other.source or (one.host and one.host == other.host):
         return "two items of one source"
+    return _other_stage(mine, theirs) or _other_decision(mine, theirs) or _same_headline(mine, theirs)
+
+
+def _doubt(mine: Marks, theirs: Marks) -> str:
+    """What only one report says, or says otherwise, and what one outlet of many may get wrong or leave out."""
     if mine.explains != theirs.explains:
         return "an explainer beside a report"
-    return (
-        _other_figures(mine, theirs)
-        or _other_stage(mine, theirs)
-        or _other_decision(mine, theirs)
-        or _same_headline(mine, theirs)
-    )
+    return _other_figures(mine, theirs) or _only_one(mine, theirs) or _only_one(theirs, mine)
 
 
 def _dates_apart(one: Report, other: Report, equal: bool) -> str:
@@ -343,7 +347,7 @@ def _other_decision(mine: Marks, theirs: Marks) -> str:
             return f"another {name}: {min(left)}, {min(right)}"
     if mine.negated != theirs.negated:
         return "one says it will not happen"
-    return _only_one(mine, theirs) or _only_one(theirs, mine)
+    return ""
 
 
 def _same_headline(mine: Marks, theirs: Marks) -> str:
