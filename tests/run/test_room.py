@@ -88,7 +88,7 @@ class Quick:
         body = url.encode()
         return FetchResult(url=url, final_url=url, status=200, headers=(), body=body, wire_bytes=len(body), seconds=0.0)
 
-    async def read(self, document: Document, source: Source, now: datetime) -> ReadyFeed:
+    async def read(self, document: Document, source: Source, now: datetime, *, first: bool = False) -> ReadyFeed:
         self.read_so_far += 1
         return ReadyFeed(info=FeedInfo(format="rss2.0"), now=0, entries=(), entries_hash=source.id)
 

@@ -84,6 +84,21 @@ def test_a_clue_worked_out_from_the_columns_is_the_one_of_the_entry() -> None:
     assert made.clue == clue_of(made, "news") == clue_of(without, "news")
 
 
+def test_clues_are_left_for_later_where_entries_are_stored_already(store: Store) -> None:
+    said = feed(entry(1), entry(2), taggings=(tags("ptsd"), tags(relevant=False)))
+    assert [one.clue is None for one in prepare(said, source(relevance="filter"), NOW).entries] == [False, True]
+    assert [one.clue is None for one in prepare(said, source(relevance="filter"), NOW, first=False).entries] == [
+        True
+    ] * 2
+    page = {"canonical_link": "page.example/one"}
+    save(store, write([entry(1, of="paper", **page)], of=source("paper")))
+    again = write([entry(2, **page)], at=NOW + HOUR)
+    assert again.feed is not None
+    later = prepare(feed(entry(2, **page), taggings=(tags(),)), source(), NOW + HOUR, first=False)
+    save(store, replace(again, feed=later))
+    assert len(store.entries.story(entry(1, of="paper").id)) == 2
+
+
 def test_a_source_that_has_come_to_show_everything_finds_stories_of_entries_read_before(store: Store) -> None:
     """The poll began while the source was filtered: no clue was made for what is not relevant."""
     page = {"canonical_link": "page.example/one"}

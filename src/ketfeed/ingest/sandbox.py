@@ -68,8 +68,9 @@ NICE = 5  # the event loop comes before its children
 T = TypeVar("T")
 F = TypeVar("F")
 
-Finish = Callable[[NormalisedFeed, Source, datetime], F]
-"""What the caller does with every document that was read, still in the child: a function of a module, pure."""
+Finish = Callable[[NormalisedFeed, Source, datetime, bool], F]
+"""What the caller does with every document that was read, still in the child: a function of a module, pure. Its last
+argument says whether it is the first document of its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,12 @@ class Sandbox(Generic[F]):
         self._alarm: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def read(self, document: Document, source: Source, now: datetime) -> F:
-        """Read one document to the end.
+    async def read(self, document: Document, source: Source, now: datetime, *, first: bool = False) -> F:
+        """Read one document to the end. ``first``: nothing is known yet of its source.
 
         Raises NotAFeed, ForbiddenXml, ParseFailed, ParseTimeout; InternalFault for a bug in the reader.
         """
-        return cast("F", await self._run(_read, document, source, now))
+        return cast("F", await self._run(_read, document, source, now, first))
 
     async def complete(self, document: Document, entry: Entry, source: Source, now: datetime) -> Completed:
         """Fill what an entry of a page or sitemap lacks from its article's page (``document``), and tag it again.
@@ -383,7 +384,7 @@ def _links(document: Document, _limits: Limits, cpu: float) -> Links:
     return find_links(document)
 
 
-def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu: float) -> object:
+def _read(document: Document, source: Source, now: datetime, first: bool, limits: Limits, cpu: float) -> object:
     """What a child does for one document."""
     from ketfeed.ingest.normalise import read_document
 
@@ -391,6 +392,6 @@ def _read(document: Document, source: Source, now: datetime, limits: Limits, cpu
     feed = read_document(document, source, now, limits)
     if _tagger is not None:
         feed = replace(feed, taggings=tuple(_tagger.tag(entry, source) for entry in feed.entries))
-    result = feed if _finish is None else _finish(feed, source, now)
+    result = feed if _finish is None else _finish(feed, source, now, first)
     gc.collect(0)  # reading leaves circles, up to 13 MiB of them; a walk over all that caches hold took 2.5 ms a feed
     return result

@@ -54,7 +54,7 @@ class Fetcher(Protocol):
 class Reader(Protocol):
     """What polls need of ketfeed.ingest.sandbox.Sandbox, whose children ``prepare`` what they read."""
 
-    async def read(self, document: Document, source: Source, now: datetime) -> ReadyFeed: ...
+    async def read(self, document: Document, source: Source, now: datetime, *, first: bool = False) -> ReadyFeed: ...
 
     async def complete(self, document: Document, entry: Entry, source: Source, now: datetime) -> Completed: ...
 
@@ -109,7 +109,7 @@ class Follow:
                 continue
         from ketfeed.ingest.normalise import joined  # rare, and brings the parser's libraries into this process
 
-        feed = prepare(joined([one for one in feeds if one is not None]), source, seen.now)
+        feed = prepare(joined([one for one in feeds if one is not None]), source, seen.now, first=False)
         same = bool(feed.entries_hash) and feed.entries_hash == state.entries_hash
         return replace(seen, feed=feed, outcome="not_modified" if same else "ok", body_hash=None, keep_validators=False)
 
@@ -143,7 +143,7 @@ class Follow:
             except PollError:
                 continue
             visited[entry.id] = (found.entry, found.tagging)
-        whole = prepare(articles.completed(listing, stored, visited), source, seen.now)
+        whole = prepare(articles.completed(listing, stored, visited), source, seen.now, first=False)
         return replace(
             seen, feed=replace(whole, entries_hash=seen.feed.entries_hash)
         )  # the listing's, as asked next time

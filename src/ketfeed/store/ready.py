@@ -94,13 +94,18 @@ def _received(
     return ReadyFeed(info=info, now=now, entries=ready, entries_hash=entries_hash, more=more, whole=whole)
 
 
-def prepare(feed: NormalisedFeed, source: Source, now: datetime) -> ReadyFeed:
-    """Everything that would be stored of a document that was visited ``now``."""
+def prepare(feed: NormalisedFeed, source: Source, now: datetime, first: bool = True) -> ReadyFeed:
+    """Everything that would be stored of a document that was visited ``now``.
+
+    first: nothing of the source is stored, so every entry that may show will look for its story. Else few will, and
+    their clues are left to be worked out when it is known which: a clue costs a twentieth of reading a feed.
+    """
     at = to_us(now)
     everything = source.relevance == "all"
     taggings: Sequence[Tagging | None] = feed.taggings or (None,) * len(feed.entries)
     entries = tuple(
-        ready(entry, tagging, at, with_clue=everything) for entry, tagging in zip(feed.entries, taggings, strict=True)
+        ready(entry, tagging, at, with_clue=first and (everything or (tagging is not None and tagging.relevant)))
+        for entry, tagging in zip(feed.entries, taggings, strict=True)
     )
     return ReadyFeed(
         info=feed.info,
@@ -113,7 +118,7 @@ def prepare(feed: NormalisedFeed, source: Source, now: datetime) -> ReadyFeed:
 
 
 def ready(entry: Entry, tagging: Tagging | None, now: int, *, with_clue: bool = False) -> ReadyEntry:
-    """One entry, seen at ``now`` (microseconds). A relevant one has its clue, others ``with_clue``."""
+    """One entry, seen at ``now`` (microseconds)."""
     columns = entry_columns(entry)
     said = columns["published"]
     if said is None:
@@ -128,7 +133,7 @@ def ready(entry: Entry, tagging: Tagging | None, now: int, *, with_clue: bool = 
         tagging=tagging_text(tags),
         matches=tuple(match_values(tags)),
         tagged=tagging is not None,
-        clue=clue(entry, tags, sort_at) if tags.relevant or with_clue else None,
+        clue=clue(entry, tags, sort_at) if with_clue else None,
         **columns,
     )
 
