@@ -233,8 +233,8 @@ def _media_type(text: str | None) -> str | None:
 
 def _kept(raw: RawText | None, base: str | None, limits: Limits) -> RawText | None:
     """The raw text with the base it needs, so that it can be cleaned again without its document."""
-    if raw is None:
-        return None
+    if raw is None or (len(raw.value) <= limits.field and (raw.base or not base)):
+        return raw
     return RawText(raw.value[: limits.field], raw.type, raw.base or base)
 
 
