@@ -239,3 +239,51 @@ def test_every_wrong_configuration_is_refused_at_the_right_line(part: int) -> No
             missed.append(f"{what} in {name}:{line}: {lines[line - 1]!r}\n    {shown}")
         assert all(one.problem and one.line >= 1 and one.column >= 1 for one in loaded.complaints)
     assert not missed, "\n" + "\n".join(missed)
+
+
+BOMB = ["x-0: &a0 [x, x, x, x, x, x, x, x, x, x]"] + [
+    f"x-{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 10)}]" for number in range(1, 9)
+]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    ("name", "start", "lines", "said"),
+    [
+        ("feeds.yaml", "  - id: ", ["    topics: " + "[" * 5000 + "]" * 5000], "nested too deeply"),
+        ("topics.yaml", "  - id: ", ["    title: " + "{a: " * 3000 + "}" * 3000], "nested too deeply"),
+        ("feeds.yaml", "sources:", BOMB, "an alias repeats itself or nests too deeply"),
+        ("feeds.yaml", "  - id: ", ["    topics: &t [*t]"], "an alias repeats itself"),
+        ("feeds.yaml", "  - id: ", ["..."], "a second document"),
+        ("topics.yaml", "  - id: ", ["--- x"], "a second document"),
+        ("topics.yaml", "  - id: ", ["%YAML 1.1"], "a YAML directive"),
+        ("feeds.yaml", "  - id: ", ["    title: c\x85ut"], "an invisible character (U+0085)"),
+        ("topics.yaml", "    terms:", ["      - no\u200bbreak"], "an invisible character (U+200B)"),
+        ("feeds.yaml", "  - id: ", ["    licence: \u202eever"], "an invisible character (U+202E)"),
+        ("feeds.yaml", "  - id: ", ["    licence: a\x00b"], "a control character (U+0000)"),
+        ("feeds.yaml", "  - id: ", ["    group: !!binary aGk="], "tag"),
+        ("feeds.yaml", "  - id: ", ["    group: !!python/object:os.system x"], "tag"),
+        ("feeds.yaml", "  - id: ", ["    <<: 5"], "<< needs a mapping"),
+        ("feeds.yaml", "  - id: ", ["    <<: *nowhere"], "undefined alias"),
+        ("feeds.yaml", "  - id: ", ["    licence: 190:20:30"], "base 60"),
+        ("feeds.yaml", "  - id: ", ["    language: on"], "text to some YAML readers"),
+        ("feeds.yaml", "  - id: ", ["    priority: 0o17"], "another number"),
+        ("topics.yaml", "  - id: ", ['    title: "open'], "a quote is opened and not closed"),
+        ("feeds.yaml", "  - id: ", ['    licence: "open'], "a quote is opened and not closed"),
+    ],
+)
+def test_traps_of_yaml_are_refused_at_their_line_whatever_the_file_begins_and_its_lines_end_with(
+    name: str, start: str, lines: list[str], said: str, mark: bytes, ending: str
+) -> None:
+    good = {"feeds.yaml": FEEDS, "topics.yaml": TOPICS}[name]
+    number = next(at for at, line in enumerate(good) if line.startswith(start)) + (start != "sources:")
+    raw = mark + ending.join([*good[:number], *lines, *good[number:], ""]).encode()
+    topics = SMALL_TOPICS if name == "feeds.yaml" else read_marked(name, raw)
+    feeds = read_marked(name, raw) if name == "feeds.yaml" else replace(GOOD_FEEDS, complaints=[], trapped=set())
+    loaded = load_marked(feeds, deepcopy(topics))
+    assert loaded.catalog is None
+    within = range(number + 1, number + 1 + len(lines))
+    assert any(said in str(one) and one.line in within for one in loaded.errors), [
+        str(one) for one in loaded.errors[:3]
+    ]

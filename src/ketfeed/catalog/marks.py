@@ -22,15 +22,22 @@ from ketfeed.model import Complaint
 Path = tuple[str | int, ...]
 
 MAX_BYTES = 16 * 1024 * 1024  # a catalog of 100,000 sources; beyond it is not an editor's file
-MAX_NODES = 4_000_000  # an alias bomb grows past this long before memory ends
+SPARE_NODES = 100_000  # beside two for each character: only an alias bomb grows past that
 MAX_DEPTH = 40
+
+INVISIBLE = re.compile("[\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
+"""Characters no editor sees: controls YAML lets pass, other line breaks, marks that turn the direction of writing."""
 
 TAG = "tag:yaml.org,2002:"
 OLD_BOOLEAN = re.compile(r"^(?:y|Y|n|N|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$")
 LEADING_ZERO = re.compile(r"^[-+]?0[0-9_]+$")
 OTHER_BASE = re.compile(r"^[-+]?0[xob][0-9a-fA-F_]+$")
 BASE_SIXTY = re.compile(r"^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$")
+OPEN_QUOTE = re.compile(r"""^ *(?:- +)?(?:[\w-]+: +)?(["'])""")
 FALSE_WORDS = ("n", "no", "off")
+
+
+DIRECTIVE = ("a YAML directive", "remove this line: ketfeed reads YAML 1.2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +111,22 @@ def read_marked(name: str, raw: bytes) -> Marked:
         return marked
     except RecursionError:
         marked.broken = True
-        marked.complain((), "nested too deeply to read", f"keep lists and mappings under {MAX_DEPTH} levels")
+        advice = f"keep lists and mappings under {MAX_DEPTH} levels"
+        _at(marked, *_too_deep(text), "nested too deeply to read", advice)
         return marked
+    for found in INVISIBLE.finditer(text):
+        _at(
+            marked, *_position(text, found.start()), f"an invisible character (U+{ord(found.group()):04X})", "remove it"
+        )
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("%"):
-            _at(marked, number, 1, "a YAML directive", "remove this line: ketfeed reads YAML 1.2")
+            _at(marked, number, 1, *DIRECTIVE)
         if not line.startswith(("#", "%")) and line.strip():
             break
     if root is None:
         marked.empty = True
         return marked
-    marked.data = _Reader(marked).value(root, (), 0)
+    marked.data = _Reader(marked, SPARE_NODES + 2 * len(text)).value(root, (), 0)
     marked.empty = marked.data is None
     return marked
 
@@ -140,6 +152,25 @@ def _decode(raw: bytes, marked: Marked) -> str | None:
         return None
 
 
+def _position(text: str, index: int) -> tuple[int, int]:
+    """Line and column of a character, from 1."""
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+def _too_deep(text: str) -> tuple[int, int]:
+    """Where a text first nests more deeply than it may."""
+    depth = 0
+    with suppress(YAMLError):
+        for token in YAML(typ="rt", pure=True).scan(text):
+            if token.id in ("[", "{", "<block mapping start>", "<block sequence start>"):
+                depth += 1
+            elif token.id in ("]", "}", "<block end>"):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                return token.start_mark.line + 1, token.start_mark.column + 1
+    return 1, 1
+
+
 def _at(marked: Marked, line: int, column: int, problem: str, advice: str) -> None:
     marked.complaints.append(
         Complaint(file=marked.name, line=line, column=column, key="", problem=problem, advice=advice)
@@ -150,8 +181,7 @@ def _syntax(error: YAMLError, text: str, marked: Marked) -> None:
     """One complaint for text that is not YAML, at the line to mend rather than where the reader gave up."""
     marked.broken = True
     if isinstance(error, ReaderError):
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        line, column = _position(text, error.position)
         _at(marked, line, column, f"a control character (U+{ord(text[error.position]):04X})", "remove it")
         return
     if not isinstance(error, MarkedYAMLError):
@@ -178,6 +208,11 @@ def _syntax(error: YAMLError, text: str, marked: Marked) -> None:
         if colonless is not None:
             line, column, problem = colonless, 1, "could not find expected ':'"
     line = min(line, max(len(lines), 1))
+    if "another document" in problem:
+        line, column = next((at for at in range(line, 0, -1) if lines[at - 1].startswith(("---", "..."))), line), 1
+    elif (directive := next((at for at in (line, line - 1) if lines[at - 1 : at] and lines[at - 1][:1] == "%"), 0)) > 0:
+        _at(marked, directive, 1, *DIRECTIVE)
+        return
     shown = lines[line - 1] if lines else ""
     problem, advice = _explain(problem, context, shown)
     _at(marked, line, column, problem, advice)
@@ -203,7 +238,19 @@ def _quote_over_lines(text: str, line: int) -> tuple[int, int] | None:
             is_quoted = token.id == "<scalar>" and token.style in ("'", '"')
             if is_quoted and token.end_mark.line > token.start_mark.line and -1 <= line - token.end_mark.line - 1 <= 6:
                 found = (token.start_mark.line + 1, token.start_mark.column + 1)
-    return found
+    return found or _open_quote(text.splitlines(), line)
+
+
+def _open_quote(lines: Sequence[str], number: int) -> tuple[int, int] | None:
+    """The nearest value above line ``number`` that begins with a quote and has no second one in its line."""
+    for above in range(min(number, len(lines)) - 1, 0, -1):
+        line = lines[above - 1]
+        opened = OPEN_QUOTE.match(line)
+        if opened and line.count(opened.group(1)) == 1:
+            return above, opened.start(1) + 1
+        if '"' in line and not opened:
+            break  # whatever is wrong, the quotes above were closed by then
+    return None
 
 
 def _line_without_colon(lines: Sequence[str], number: int) -> int | None:
@@ -228,8 +275,8 @@ def _explain(problem: str, context: str, line: str) -> tuple[str, str]:
     indent = line[: len(line) - len(line.lstrip())]
     if "\\t" in problem or "\t" in indent:
         return "a tab where YAML wants spaces", "indent with spaces"
-    if "another document" in problem:
-        return "a second document begins (---)", "keep one document per file: remove the line"
+    if "another document" in problem or line.startswith("---"):
+        return "a second document begins (--- or ...)", "keep one document per file: remove the line"
     if "quoted scalar" in context:
         if "unexpected end of stream" in problem or "document separator" in problem:
             return "a quote is opened and not closed", "close it on the same line"
@@ -254,17 +301,17 @@ def _explain(problem: str, context: str, line: str) -> tuple[str, str]:
 class _Reader:
     """Nodes → data, one value at a time, keeping places and traps."""
 
-    def __init__(self, marked: Marked) -> None:
+    def __init__(self, marked: Marked, most: int) -> None:
         self.marked = marked
-        self.nodes = 0
+        self.left = most  # nodes that may still come
         self.open: set[int] = set()  # ids of the nodes being read: an alias to one of them is a circle
 
     def value(self, node: Node, path: Path, depth: int, at: Place | None = None) -> object:
         """The data of a node; ``at`` is the place of the alias when the node stands elsewhere."""
         place = at or Place(node.start_mark.line + 1, node.start_mark.column + 1)
         self.marked.values[path] = place
-        self.nodes += 1
-        if self.nodes > MAX_NODES or depth > MAX_DEPTH or id(node) in self.open:
+        self.left -= 1
+        if self.left < 0 or depth > MAX_DEPTH or id(node) in self.open:
             if not self.marked.broken:
                 self.marked.complain(path, "an alias repeats itself or nests too deeply", "write the values out")
             self.marked.broken = True
