@@ -295,3 +295,13 @@ def test_a_byte_order_mark_stays(feeds: Path) -> None:
     raw, text = read_text(feeds)
     write_file(feeds, raw, set_key(text, "a", "paused", True))
     assert feeds.read_bytes().startswith(b"\xef\xbb\xbf# mine")
+
+
+def test_a_title_with_characters_nobody_sees_is_written_so_that_check_takes_it() -> None:
+    title = "a\u200bb\u202ec\x85d"
+    text = add_sources(
+        "sources: []\n", [{"id": "odd", "title": title, "feed": "https://odd.example.org/", "topics": []}]
+    )
+    marked = read_marked("feeds.yaml", text.encode())
+    assert not marked.complaints
+    assert marked.data["sources"][-1]["title"] == title

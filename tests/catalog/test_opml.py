@@ -207,6 +207,22 @@ def test_tables_of_other_people_are_read() -> None:
         read_table(b"a,b\n1,2\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "title"),
+    [
+        ('title;url\r\n"A; b";https://a.example.org/\r\n', "utf-8-sig", "A; b"),
+        ('title,url\n"A\nB ""q""",https://a.example.org/\n', "utf-8", 'A B "q"'),
+        ("sep=;\r\ntitle;url\r\nA;https://a.example.org/\r\n", "utf-8", "A"),
+        ("title\turl\r\nÄ\thttps://a.example.org/\r\n", "utf-16", "Ä"),
+        ('\n\nurl;"title, long";title\nhttps://a.example.org/;x;A\n', "utf-8", "A"),
+        ("title,url\nA\u200b \u202eb\x00,https://a.example.org/\n", "utf-8", "A b"),
+    ],
+)
+def test_tables_are_read_with_any_quotes_separator_and_encoding(text: str, encoding: str, title: str) -> None:
+    (row,) = plan(read_table(text.encode(encoding)), (), IDS).rows
+    assert (row.title, row.xml_url, row.result) == (title, "https://a.example.org/", "added")
+
+
 def test_ids_are_slugs_of_the_title_else_of_the_host() -> None:
     assert propose_id("The Lancet: Psychiatry & Mind", "https://x.example.org/") == "the-lancet-psychiatry-and-mind"
     assert propose_id("精神", "https://www.example.org/feed/") == "example-org-feed"

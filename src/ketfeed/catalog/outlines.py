@@ -13,8 +13,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ketfeed.catalog.marks import INVISIBLE
+
 SKIPPED = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">"))
 NAME = re.compile(r"[A-Za-z_:][^\s/>=<\"']*")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 SPACE = re.compile(r"[\s/]*")
 EQUALS = re.compile(r"\s*=\s*")
 BARE = re.compile(r"[^\s>\"']*")
@@ -43,8 +46,8 @@ class Outlines:
 
 
 def squeeze(text: str) -> str:
-    """White space folded to single spaces, none at the ends."""
-    return " ".join(text.split())
+    """White space folded to single spaces, none at the ends; without characters nobody sees."""
+    return " ".join(INVISIBLE.sub("", CONTROL.sub(" ", text)).split())
 
 
 def read_outlines(raw: bytes) -> Outlines:

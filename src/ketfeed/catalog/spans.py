@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from ketfeed.catalog.marks import BASE_SIXTY, LEADING_ZERO, OLD_BOOLEAN, OTHER_BASE, compose
+from ketfeed.catalog.marks import BASE_SIXTY, INVISIBLE, LEADING_ZERO, OLD_BOOLEAN, OTHER_BASE, compose
 
 Value = str | int | float | bool | Sequence["Value"] | Mapping[str, "Value"]
 """What can be written as one value."""
 
 ALIAS = re.compile(r"[ \t]*:[ \t]*(\*[^\s,\[\]{}]+)")
 AFTER_KEY = re.compile(r"\s*:")
-NON_PRINTABLE = re.compile("[^\t\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+NON_PRINTABLE = re.compile(
+    "[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|" + INVISIBLE.pattern
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ OTHER_NAMES = {
     "group": ("group", "folder", "category"),
     "topics": ("topics", "tags"),
 }
+DELIMITERS = ",;\t"
+SEPARATOR_LINE = re.compile(r"\A\"?sep=.\"?\r?\n", re.IGNORECASE)  # what a spreadsheet writes above the header
 LIST_MARK = re.compile(r"\s*[;|]\s*")
 
 
@@ -49,19 +51,23 @@ def read_table(raw: bytes) -> list[Candidate]:
 
     Raises NotATable when there is no column with addresses.
     """
-    text = decode(raw)
-    first = text.splitlines()[0] if text.splitlines() else ""
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
-    names = {squeeze(name or "").lower().replace(" ", "_"): name for name in reader.fieldnames or ()}
+    text = SEPARATOR_LINE.sub("", decode(raw).lstrip())
+    for delimiter in DELIMITERS:
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
+        try:
+            columns = _columns(reader.fieldnames or ())
+            if "url" in columns:
+                return [_candidate(row, columns) for row in reader]
+        except csv.Error as error:
+            raise NotATable(f"line {reader.line_num}: {error}") from error
+    raise NotATable(f"no column url: the first line names the columns, as in {','.join(COLUMNS[:6])}")
+
+
+def _columns(header: Sequence[str]) -> dict[str, str]:
+    """Our name of a column → its name in this table."""
+    names = {squeeze(name or "").lower().replace(" ", "_"): name for name in header}
     columns = {key: names[other] for key, others in OTHER_NAMES.items() for other in reversed(others) if other in names}
-    columns |= {key: names[key] for key in COLUMNS if key in names and key not in columns}
-    if "url" not in columns:
-        raise NotATable(f"no column url: the first line names the columns, as in {','.join(COLUMNS[:6])}")
-    try:
-        return [_candidate(row, columns) for row in reader]
-    except csv.Error as error:
-        raise NotATable(f"line {reader.line_num}: {error}") from error
+    return columns | {key: names[key] for key in COLUMNS if key in names and key not in columns}
 
 
 def _candidate(row: Mapping[str | None, object], columns: Mapping[str, str]) -> Candidate:
