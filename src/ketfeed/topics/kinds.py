@@ -252,8 +252,12 @@ def decide_kind(
         votes.append(("research", 0.8, "has an identifier of a paper"))
     if not votes:
         return "news", ("nothing says otherwise",)
-    if len(votes) == 1:
-        return votes[0][0], (votes[0][2],)
+    return _count(tuple(votes))
+
+
+@lru_cache(maxsize=1024)
+def _count(votes: tuple[tuple[EntryKind, float, str], ...]) -> tuple[EntryKind, tuple[str, ...]]:
+    """The kind with the most votes and its reasons; most entries of a source have the same votes."""
     totals: dict[EntryKind, float] = {}
     for kind, weight, _ in votes:
         totals[kind] = totals.get(kind, 0.0) + weight

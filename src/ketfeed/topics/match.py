@@ -57,6 +57,7 @@ class Tagger:
         self._pieces = Pieces(
             (*SIGNS, *HINTS, *(piece for term in expressions for some in term.needs for piece in some))
         )
+        self._scoring = self._compiled.telling_patterns(())
         self._telling = self._compiled.telling_patterns(self._kind_cues)
         ruled = rule_phrases(rules)
         self._only_kind = {number for phrase, number in numbers.items() if phrase not in ruled}
@@ -71,13 +72,15 @@ class Tagger:
         read = [written[field] for field in _READ_FIELDS if field in written]
         identifiers = identify(entry, read, pieces)
         source_text, source_labels = self._source_labels(source)
-        if self._telling.isdisjoint([pattern for pattern, _, _ in found]) and not source_labels:
+        patterns = [pattern for pattern, _, _ in found]
+        plain_source = not (source_labels or self._compiled.unprompted)
+        if plain_source and self._telling.isdisjoint(patterns):
             found = ()
         texts = lay_out(written, folded) if found else []
         hits, labels = self._sort(found, texts)
         kind, kind_reasons = decide_kind(entry, source, self._cues(texts, hits), identifiers)
         scored: Mapping[str, TopicMatch] = {}
-        if hits or labels or source_labels or kind in self._compiled.kind_reasons or self._compiled.unprompted:
+        if kind in self._compiled.kind_reasons or not (plain_source and self._scoring.isdisjoint(patterns)):
             texts = [*(texts or lay_out(written, folded)), source_text]
             labels += [(term, (len(texts) - 1, start, end)) for term, start, end in source_labels]
             language = (entry.language or source.language or "").partition("-")[0].lower()
