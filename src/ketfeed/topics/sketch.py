@@ -86,7 +86,7 @@ _MEDIUM = frozenset(
     ]
 )
 
-_NUMBER = re.compile(r"(?<![\w.,])[$€£]?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:\s?(%|percent|million|billion|mg))?")
+_NUMBER = re.compile(r"(\d(?<![\w.,]\d)(?:\d{0,2}(?:,\d{3})+|\d*))(\.\d+)?")
 
 
 def _stem(word: str) -> str:
@@ -191,7 +191,8 @@ class Sketch:
     lead_mass: float
 
 
-_NAME = re.compile(r"(?<![.!?:;\"“] )(?<!^)\b[A-Z][A-Za-z’'-]+")
+_NAME = re.compile(r"[A-Z](?<!\w[A-Z])(?<!^[A-Z])(?<![.!?:;\"“] [A-Z])[A-Za-z’'-]+")
+"""What stands before it is looked at last: searching for a capital letter is fast, looking back everywhere is not."""
 
 
 def _names(text: str) -> set[str]:

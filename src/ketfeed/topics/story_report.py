@@ -77,10 +77,11 @@ _PEOPLE = (
     "|members|soldiers|nurses|mothers|drinkers|smokers"
 )
 _SAMPLE = re.compile(
-    rf"\b(\d{{1,3}}(?:,\d{{3}})+|\d{{2,6}})(?:\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})|-(?:person|patient))\b"
-    r"|\bn\s*=\s*(\d{1,3}(?:,\d{3})+|\d{1,6})",
+    r"(\d(?<!\w\d)(?:\d{0,2}(?:,\d{3})+|\d{1,5}))"
+    rf"(?:\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})|-(?:person|patient))\b",
     re.IGNORECASE,
 )
+_N_IS = re.compile(r"\bn\s*=\s*(\d{1,3}(?:,\d{3})+|\d{1,6})", re.IGNORECASE)
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred")
 _WORDED_SAMPLE = re.compile(rf"\b({'|'.join(_TENS)})\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b", re.IGNORECASE)
 _WORDS = {word: str(10 * number) for number, word in enumerate(_TENS, 2)}
@@ -198,8 +199,11 @@ def _marks(title: str, excerpt: str) -> Marks:
     folded = fold(title)
     made = sketch(title, excerpt)
     lead = f"{title}. {excerpt[:600]}"
-    samples = {(match.group(1) or match.group(2)).replace(",", "") for match in _SAMPLE.finditer(lead)}
-    samples |= {_WORDS[match.group(1).lower()] for match in _WORDED_SAMPLE.finditer(lead)}
+    samples = {number.replace(",", "") for number in _SAMPLE.findall(lead)}
+    if "=" in lead:
+        samples |= {number.replace(",", "") for number in _N_IS.findall(lead)}
+    if any(map(lead.lower().__contains__, _TENS)):
+        samples |= {_WORDS[match.group(1).lower()] for match in _WORDED_SAMPLE.finditer(lead)}
     numbers = {_figure(match) for match in _TITLE_NUMBER.finditer(title)}
     numbers |= {_COUNTS[word] for word in folded.split() if word in _COUNTS}
     told = _stage(made.title)
