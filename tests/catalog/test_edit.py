@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ketfeed.catalog.edit import (
-    EditRefused,
-    FileChanged,
-    add_sources,
-    read_text,
-    remove_source,
-    rename_source,
-    set_address,
-    set_key,
-    write_file,
-)
+from ketfeed.catalog.cuts import EditRefused
+from ketfeed.catalog.disk import FileChanged, read_text, write_file
+from ketfeed.catalog.edit import add_sources, remove_source, rename_source, set_address, set_key
 from ketfeed.catalog.load import load_marked
 from ketfeed.catalog.marks import read_marked
 from ketfeed.errors import CatalogError

@@ -15,7 +15,8 @@ EACH = 12  # sources added by each editor
 EDITOR = """
 import json, sys
 from pathlib import Path
-from ketfeed.catalog.edit import FileChanged, add_sources, read_text, write_file
+from ketfeed.catalog.disk import FileChanged, read_text, write_file
+from ketfeed.catalog.edit import add_sources
 
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 sys.stdin.readline()  # all begin together

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
-from ketfeed.catalog.edit import read_text, write_file
+from ketfeed.catalog.disk import read_text, write_file
 from ketfeed.catalog.load import load_catalog
 from ketfeed.catalog.schema import FEEDS, TOPICS
 from ketfeed.cli.common import err
