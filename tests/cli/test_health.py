@@ -123,7 +123,7 @@ def flat(text: str) -> str:
 @pytest.mark.parametrize(
     ("name", "day", "words"),
     [
-        ("healthy", 0, "usual gap 24 hours, silent for"),
+        ("healthy", 0, "usual gap 1 day, silent for"),
         ("quiet", 5, "usual gap 4 days, silent for 23"),
         ("failing", 6, "last error the server answered 404, which carries no feed"),
         ("blocked", 6, "last error the server answered 401"),

@@ -48,12 +48,16 @@ def pace(state: SourceState, now: datetime) -> str:
     if not state.gap or state.newest_at is None:
         return ""
     silent = max(0, int((now - state.newest_at).total_seconds()))
-    size, unit = next((one for one in UNITS if state.gap >= 2 * one[0]), UNITS[-1])
+    size, unit = _unit(state.gap)
     usual = f"usual gap {_counted(state.gap, size, unit)}"
-    if silent < size or silent >= 100 * size:
-        size, unit = next((one for one in UNITS if silent >= 2 * one[0]), UNITS[-1])
-        return f"{usual}, silent for {_counted(silent, size, unit)}"
-    return f"{usual}, silent for {silent // size}"
+    if size <= silent < 100 * size:
+        return f"{usual}, silent for {silent // size}"
+    return f"{usual}, silent for {_counted(silent, *_unit(silent)) if silent >= 60 else 'less than a minute'}"
+
+
+def _unit(seconds: int) -> tuple[int, str]:
+    """The largest unit in which people would say it: 36 hours, but 1 day."""
+    return next((one for one in UNITS if seconds >= 2 * one[0] or 0.9 <= seconds / one[0] <= 1.1), UNITS[-1])
 
 
 def _counted(seconds: int, size: int, unit: str) -> str:
