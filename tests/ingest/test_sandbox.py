@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -141,27 +142,43 @@ def test_a_child_inherits_no_socket(play: Callable[[Scenario], None]) -> None:
         play(scenario)
 
 
+def in_a_process_of_its_own(scenario: str) -> None:
+    """Run a scenario of this file where no fork server runs yet: a process has one, as it was first started."""
+    program = f"import tests.ingest.test_sandbox as here; here.start(here.{scenario})"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def start(scenario: Scenario) -> None:
+    sandbox = Sandbox(SETTINGS, RuleSet(topics=(TOPIC,)))
+    try:
+        asyncio.run(scenario(sandbox))  # type: ignore[arg-type]  # a coroutine function
+    finally:
+        sandbox.close()
+
+
+async def share_a_tagger(sandbox: Sandbox[NormalisedFeed]) -> None:
+    assert not await sandbox._run(burden.own_tagger)
+    assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["depression"]
+    sandbox.set_rules(RuleSet(topics=(replace(TOPIC, id="mood"),)))
+    assert await sandbox._run(burden.own_tagger)
+    assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["mood"]
+
+
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux hands the rules to the fork server")
-def test_children_share_one_tagger_until_the_rules_change(play: Callable[[Scenario], None]) -> None:
-    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
-        sandbox.set_rules(RuleSet(topics=(TOPIC,)))
-        assert not await sandbox._run(burden.own_tagger)
-        assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["depression"]
-        sandbox.set_rules(RuleSet(topics=(replace(TOPIC, id="mood"),)))
-        assert await sandbox._run(burden.own_tagger)
-        assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["mood"]
-
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # the next child has one of its own
-    play(scenario)
+def test_children_share_one_tagger_until_the_rules_change() -> None:
+    in_a_process_of_its_own("share_a_tagger")
 
 
-def test_a_child_loads_nothing_it_has_no_use_for(play: Callable[[Scenario], None]) -> None:
+async def load_little(sandbox: Sandbox[NormalisedFeed]) -> None:
+    packages = await sandbox._run(burden.loaded)
+    assert "feedparser" in packages
+    assert not packages & {"pydantic", "pydantic_settings", "sqlalchemy", "httpx", "structlog", "rich", "typer"}
+
+
+def test_a_child_loads_nothing_it_has_no_use_for() -> None:
     """Every child and the fork server would have it in memory: 8 to 15 MiB each."""
-
-    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
-        packages = await sandbox._run(burden.loaded)
-        assert "feedparser" in packages
-        assert not packages & {"pydantic", "pydantic_settings", "sqlalchemy", "httpx", "structlog", "rich", "typer"}
-
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
-    play(scenario)
+    in_a_process_of_its_own("load_little")
