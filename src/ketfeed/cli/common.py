@@ -103,6 +103,11 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"in {in_words(seconds)}" if seconds >= 0 else f"{in_words(-seconds)} ago"
 
 
+def due(moment: datetime | None, now: datetime) -> str:
+    """When something is to happen: ``in 25 min``, ``now`` when its time has come, ``–`` for None."""
+    return "now" if moment is not None and moment <= now else ago(moment, now)
+
+
 def _plain(value: object) -> Any:  # noqa: ANN401  # whatever json can write
     if isinstance(value, datetime):
         return iso(value)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ketfeed.catalog.edit import set_address
 from ketfeed.catalog.schema import duration
-from ketfeed.cli.common import ago, console, err, iso, load_catalog_or_exit, print_json, settings_from
+from ketfeed.cli.common import ago, console, due, err, iso, load_catalog_or_exit, print_json, settings_from
 from ketfeed.cli.feeds_file import agree, open_feeds, show_difference, store_if_there
 from ketfeed.cli.sources_add import add
 from ketfeed.cli.sources_edit import edit, pause, remove, rename, resume
@@ -215,11 +215,11 @@ def _card_table(source: Source, state: SourceState | None, counts: SourceStatist
         lines += [
             ("last error", state.last_error),
             ("last poll", f"{ago(state.last_poll_at, now)} ({state.last_outcome})" if state.last_poll_at else "never"),
-            ("next poll", f"{ago(state.next_poll_at, now)} ({state.next_poll_reason})"),
+            ("next poll", f"{due(state.next_poll_at, now)} ({state.next_poll_reason})"),
             ("entries", str(state.entries)),
         ]
     if counts is not None:
-        share = f"{100 * counts.relevant // counts.entries} %" if counts.entries else "–"
+        share = f"{round(100 * counts.relevant / counts.entries)} %" if counts.entries else "–"
         lines += [
             (
                 f"in {DAYS} days",

@@ -274,7 +274,7 @@ def _preview(offer: Offer) -> None:
     err.print(table)
     taggings = offer.feed.taggings
     if taggings:
-        share = 100 * sum(tagging.relevant for tagging in taggings) // len(taggings)
+        share = round(100 * sum(tagging.relevant for tagging in taggings) / len(taggings))
         err.print(f"{share} % of its {len(taggings)} entries are relevant", highlight=False)
 
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ketfeed.catalog.load import load_catalog
-from ketfeed.cli.common import ago, console, iso, open_store, print_json, settings_from
+from ketfeed.cli.common import ago, console, due, iso, open_store, print_json, settings_from
 from ketfeed.errors import CatalogError
 from ketfeed.model import Catalog, SourceState
 from ketfeed.run.cadence import MOVED_AFTER_DAYS, in_words
@@ -143,7 +143,7 @@ def _cells(state: SourceState, now: datetime, *, wide: bool) -> dict[str, str]:
         "new": str(state.last_new),
         "entries": str(state.entries),
         "last": ago(state.last_poll_at, now),
-        "next": ago(state.next_poll_at, now),
+        "next": due(state.next_poll_at, now),
     }
 
 
