@@ -189,3 +189,12 @@ def test_a_redirect_seen_over_days_is_written_with_apply_and_nothing_else(
         assert "no source has moved" in told("sources", "moved")
     finally:
         path.write_text(before)
+
+
+def test_the_list_fits_and_titles_give_way_first(told: Callable[..., str]) -> None:
+    for width in (80, 120):
+        lines = told("sources", "list", width=width).splitlines()[: len(STATES) + 1]
+        assert max(map(len, lines)) <= width
+        assert lines[0].split() == ["id", "title", "kind", "topics", "health", "entries"]
+        assert [line.split()[0] for line in lines[1:]] == list(STATES)
+        assert all(line.split()[-2] == name for line, name in zip(lines[1:], STATES, strict=True))

@@ -77,11 +77,14 @@ def list_sources(
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True)
-    table.add_column("title", overflow="ellipsis", no_wrap=True, ratio=1)
-    for name in ("kind", "topics", "health"):
-        table.add_column(name, overflow="fold")
-    table.add_column("entries", justify="right")
+    shown = [row | {"topics": ", ".join(row["topics"])} for row in rows]
+    width = {name: max(len(str(row[name])) for row in [*shown, {name: name}]) for name in COLUMNS}
+    width["topics"] = min(width["topics"], TOPICS_WIDTH)
+    others = sum(width.values()) - width["title"] + 2 * (len(COLUMNS) - 1)
+    width["title"] = min(width["title"], max(TITLE_WIDTH, console.width - others))  # gives way where it is narrow
+    for name in COLUMNS:
+        right = name == "entries"
+        table.add_column(name, width=width[name], no_wrap=name != "topics", justify="right" if right else "left")
     for row in rows:
         table.add_row(
             escape(row["id"]), escape(row["title"]), row["kind"], ", ".join(row["topics"]), row["health"],
@@ -91,6 +94,9 @@ def list_sources(
     err.print(f"{len(rows)} of {len(catalog.sources)} sources", highlight=False)
 
 
+COLUMNS = ("id", "title", "kind", "topics", "health", "entries")
+TOPICS_WIDTH = 18  # the longest id of a topic
+TITLE_WIDTH = 10  # at least
 SORTS = ("file", "id", "title", "kind", "group", "health", "entries", "newest")
 
 
