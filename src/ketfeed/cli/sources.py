@@ -96,7 +96,7 @@ def list_sources(
 
 COLUMNS = ("id", "title", "kind", "topics", "health", "entries")
 TOPICS_WIDTH = 18  # the longest id of a topic
-TITLE_WIDTH = 10  # at least
+TITLE_WIDTH = 8  # at least
 SORTS = ("file", "id", "title", "kind", "group", "health", "entries", "newest")
 
 
