@@ -90,15 +90,20 @@ def story_keys(entry: Entry, tagging: Tagging, ready: Report | None = None) -> S
     return StoryKeys(exact, near_keys(made))
 
 
-def _by_subject(event: str) -> tuple[bool, str]:
-    """Drugs and roles before names: a title in capitals has many words that look like names."""
-    return event.partition(" ")[2] not in _GENERAL, event
+def _by_subject(event: str, title: frozenset[str]) -> tuple[bool, bool, str]:
+    """Drugs and roles before names, those of the title first: the lead has many words that look like names."""
+    subject = event.partition(" ")[2]
+    return subject not in _GENERAL, subject not in title, event
 
 
 def near_keys(made: Report) -> tuple[str, ...]:
     """The title as a whole, and minhashes of the concepts: what reports of one event share."""
     first = [f"t:{made.marks.title[:60]}"] if made.marks.title else []
-    told = [*sorted(made.marks.events, key=_by_subject), *sorted(made.marks.findings), *sorted(made.marks.samples)]
+    told = [
+        *sorted(made.marks.events, key=lambda event: _by_subject(event, made.sketch.title)),
+        *sorted(made.marks.findings),
+        *sorted(made.marks.samples),
+    ]
     first += [f"e:{event}"[:40] for event in told[:MOST_EVENTS]]
     return (*first, *minhashes(made.sketch, NEAR_KEYS - len(first)))
 

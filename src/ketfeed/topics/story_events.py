@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from ketfeed.topics.frequent import STATES
 from ketfeed.topics.sketch import Sketch, concepts, weight
 
 Concepts = frozenset[str]
@@ -31,23 +32,32 @@ CASES = {"charge": 2, "convict": 2, "plead": 3, "verdict": 3}
 """How many names two reports of a stage of a case share: all the accused are charged together, but they plead and are
 sentenced one by one, and two names may be those of the dead."""
 
+ONE_BY_ONE = frozenset({"plead", "verdict"})
+"""Stages that each of the accused has alone."""
+
 ROLES = frozenset({"medic", "officer", "assistant", "nurse", "pharmacist"})
 """Who stands before a court."""
 
 RARE_ROLES = frozenset({"medic", "nurse", "pharmacist"})
 """Of these, those whose cases are few."""
 
-STATES = frozenset("""\
-    alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois
-    indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri montana
-    nebraska nevada ohio oklahoma oregon pennsylvania tennessee texas utah vermont virginia washington wisconsin wyoming
-""".split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
-
 _NO_NAMES = STATES | frozenset("""\
     los angeles york san francisco diego las vegas county city state states district court justice department police
     attorney federal grand jury black man woman actor star friends american british
 """.split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
 """Words in capitals that name no company and nobody in particular."""
+
+COUNTRIES = frozenset("""\
+    australia brazil canada china denmark france germany india ireland israel italy japan netherlands norway poland
+    scotland spain sweden switzerland uk
+""".split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
+
+DOMAINS = {
+    "au": "australia", "br": "brazil", "ca": "canada", "ch": "switzerland", "de": "germany", "dk": "denmark",
+    "es": "spain", "fr": "france", "ie": "ireland", "it": "italy", "jp": "japan", "nl": "netherlands", "no": "norway",
+    "pl": "poland", "se": "sweden", "uk": "uk",
+}  # fmt: skip
+"""Where an outlet is at home, by the end of its host."""
 
 DISORDERS = frozenset({
     "depression", "ptsd", "aud", "ocd", "suicide", "pain", "bipolar", "crps", "anxiety", "cocaine", "postpartum",
@@ -58,6 +68,9 @@ RARER = DISORDERS - {"depression", "pain", "anxiety"}
 
 STUDY = "study"
 """The detail of a finding that has none: a study of one of the RARER."""
+
+FEW_STUDIES = COUNTRIES - {"uk", "china", "canada", "australia", "japan"}
+"""Countries from which not so many studies come that the country would be no detail."""
 
 DETAILS = frozenset({
     "midazolam", "etomidate", "delirium", "abstain", "extendedrelease", "lozenge", "intubation", "neurofeedback",
@@ -118,4 +131,5 @@ def findings(made: Sketch) -> Concepts:
         found.update(f"{detail} {disorder}" for detail in lead & DETAILS for disorder in lead & DISORDERS)
         if lead & RESULTS:
             found.update(f"{STUDY} {disorder}" for disorder in made.title & RARER)
+        found.update(f"{country} {disorder}" for country in lead & FEW_STUDIES for disorder in lead & RARER)
     return frozenset(found)

@@ -12,9 +12,10 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from ketfeed.model import Entry, EntryKind, Tagging
+from ketfeed.topics.frequent import STATES
 from ketfeed.topics.identify import main_identifiers
 from ketfeed.topics.sketch import Sketch, sketch
-from ketfeed.topics.story_events import PHASES, ROLES, STATES, TOLD_RESULTS, events, findings
+from ketfeed.topics.story_events import COUNTRIES, DOMAINS, PHASES, ROLES, TOLD_RESULTS, events, findings
 from ketfeed.topics.terms import fold
 
 Concepts = frozenset[str]
@@ -152,6 +153,12 @@ class Report:
     def sketch(self) -> Sketch:
         """The concepts of title and lead."""
         return self.marks.sketch
+
+    @property
+    def countries(self) -> Concepts:
+        """Those that it names, or else the one where its outlet is at home."""
+        home = DOMAINS.get(self.host.rpartition(".")[2])
+        return self.sketch.lead & COUNTRIES or (frozenset({home}) if home else frozenset())
 
 
 def report(

@@ -15,7 +15,17 @@ from datetime import timedelta
 
 from ketfeed.model import EntryKind
 from ketfeed.topics.sketch import Sketch, lead_overlap, mass, overlap, weight
-from ketfeed.topics.story_events import CASES, DISORDERS, RARE_ROLES, RESULTS, STUDY, TOLD_RESULTS
+from ketfeed.topics.story_events import (
+    CASES,
+    DISORDERS,
+    FEW_STUDIES,
+    ONE_BY_ONE,
+    RARE_ROLES,
+    RESULTS,
+    STUDY,
+    TOLD_RESULTS,
+)
+from ketfeed.topics.story_evidence import share_enough
 from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, report
 
 __all__ = ["WINDOW", "Report", "Verdict", "compare", "report"]
@@ -62,6 +72,9 @@ DEATH_SCORE = 0.3
 FOUND_SCORE = 0.19
 """A study and its news, which name the same drug, disorder and detail of the study."""
 
+ABROAD_SCORE = 0.08
+"""The same when they name the country of the study besides a disorder few study."""
+
 NEVER = 2.0
 COVERAGE_SCORE = 0.6  # a paper and its coverage without shared figures or people
 EXPLAINER_SCORE = 0.7  # everybody's own explainer
@@ -69,7 +82,6 @@ EVERGREEN_SCORE = 0.55
 AGAIN_ALIKE = 0.6  # leads of one announcement of a thing that comes again, republished
 
 _DOORS = frozenset({"open", "close"})
-_ONE_BY_ONE = frozenset({"plead", "verdict"})
 _ANNOUNCED = frozenset({"approve", "recommend", "reject"})
 _EVERGREEN: frozenset[EntryKind] = frozenset({"guide", "opinion", "provider"})
 
@@ -156,16 +168,25 @@ def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verd
         found = frozenset(finding for finding in found if not finding.startswith(STUDY))
     if not found and numbers and one.sketch.lead & other.sketch.lead & DISORDERS:
         found = frozenset(f"{number} people" for number in numbers if _is_odd(number))
-    if found and score >= FOUND_SCORE and _study_and_news(one, other):
+    abroad = any(finding.partition(" ")[0] in FEW_STUDIES for finding in found)
+    if found and score >= (ABROAD_SCORE if abroad else FOUND_SCORE) and _study_and_news(one, other):
         return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
-        return Verdict(score=score)
+        return _by_evidence(one, other, score, words)
     if shared_lead + (1.0 if figures else 0.0) < SHARED_MASS:
-        return Verdict(score=score)
+        return _by_evidence(one, other, score, words)
     reasons = [f"same report in other words ({score:.0%}): {_words(mine, theirs) if words else ''}"]
     if figures:
         reasons.append(f"same figure: {min(figures)}")
     return Verdict(same=True, score=score, reasons=tuple(reasons))
+
+
+def _by_evidence(one: Report, other: Report, score: float, words: bool) -> Verdict:
+    """Judge by how much two reports share that few others have."""
+    if not share_enough(one, other):
+        return Verdict(score=score)
+    named = _words(one.sketch, other.sketch) if words else ""
+    return Verdict(same=True, score=min(score, EVENT_SCORE), reasons=(f"much that few reports share: {named}",))
 
 
 def _other_disorder(mine: Marks, theirs: Marks) -> bool:
@@ -179,6 +200,8 @@ def _told_score(one: Report, other: Report, told: Concepts) -> float:
     if one.kind in PAPERS and other.kind in PAPERS:
         return NEVER
     deeds = [event.split(" ", 1) for event in sorted(told)]
+    if deeds[0][0] == "reimburse" and one.countries and other.countries and not one.countries & other.countries:
+        return NEVER  # each has its own insurance
     if any(deed not in CASES and deed != "die" for deed, _ in deeds):
         return TOLD_SCORE
     subjects = {subject for _, subject in deeds}
@@ -318,7 +341,7 @@ def _other_stage(mine: Marks, theirs: Marks) -> str:
         told = mine.told or theirs.told
         if told:
             return f"only one tells a {told}"
-    if mine.told == theirs.told and mine.told in _ONE_BY_ONE:
+    if mine.told == theirs.told and mine.told in ONE_BY_ONE:
         left, right = (
             {name for name in named.sketch.names & named.sketch.title - silent.sketch.lead if weight(name) >= 1.0}
             for named, silent in ((mine, theirs), (theirs, mine))

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 SYNONYMS = """\
-esketamine: esketamine | spravato | s-ketamine | ketamine-derived nasal spray | ketamine nasal spray | nasal spray |
-    ketamine-based nasal spray | ketamine derivative | ketamine-based antidepressant | ketamine-like drug |
-    esketamine nasal spray | antidepressant spray | anti-depressant spray | depression spray | nasal antidepressant |
-    ketamine-derived spray | ketamine-derived drug | ketamine-like depression drug | ketamine spray
+esketamine: intranasal ketamine | nasal ketamine | intranasal esketamine | esketamina | esketamin |
+    antidepressant nasal spray | esketamine | spravato | s-ketamine | ketamine-derived nasal spray |
+    ketamine nasal spray | nasal spray | ketamine-based nasal spray | ketamine derivative |
+    ketamine-based antidepressant | ketamine-like drug | esketamine nasal spray | antidepressant spray |
+    anti-depressant spray | depression spray | nasal antidepressant | ketamine-derived spray | ketamine-derived drug |
+    ketamine-like depression drug | ketamine spray
 j&j: johnson & johnson | johnson and johnson | j&j | janssen | johnson johnson
 monotherapy: monotherapy | standalone | stand-alone | used alone | on its own | by itself |
     without an oral antidepressant | single therapy | solo treatment
 fda: fda | food and drug administration | us regulators | u s regulators | us regulator |
     u s food and drug administration | federal regulators
-approve: approve | approves | approved | approval | approvals | nod | greenlights | green light | greenlight |
-    gives the green light | green-lights | clears | cleared | clearance | ok | oks | okays | authorizes | authorized |
-    authorises | authorised | authorization | backs | gets go-ahead | go-ahead | zulassung | licensed |
-    expands approval | expanded approval | okayed | widens use | wins nod | win nod | permits marketing | to be sold |
-    accepts | accepted | allows | to allow | licenses | licences | given the green light | go ahead | clears the way |
-    gets approval | wins approval
-reject: reject | rejects | rejected | rejection | refuses | refused | declines | declined | turns down | turned down |
-    complete response letter | denies | denied | votes against | not recommended | will not be recommended | snubs |
-    turn down | does not recommend | should not be prescribed | says no to | said no | refuse | decline | rebuffs |
-    rejecting
+approve: second indication | new indication | regulators accept | to the label | label expansion | expanded label |
+    expands label | go-aheads | approve | approves | approved | approval | approvals | nod | greenlights |
+    green light | greenlight | gives the green light | green-lights | clears | cleared | clearance | ok | oks |
+    okays | authorizes | authorized | authorises | authorised | authorization | backs | gets go-ahead | go-ahead |
+    zulassung | licensed | expands approval | expanded approval | okayed | widens use | wins nod | win nod |
+    permits marketing | to be sold | accepts | accepted | allows | to allow | licenses | licences |
+    given the green light | go ahead | clears the way | gets approval | wins approval
+reject: vote against | voted against | voted down | turned back | reject | rejects | rejected | rejection | refuses |
+    refused | declines | declined | turns down | turned down | complete response letter | denies | denied |
+    votes against | not recommended | will not be recommended | snubs | turn down | does not recommend |
+    should not be prescribed | says no to | said no | refuse | decline | rebuffs | rejecting
 recommend: recommend | recommends | recommended | recommendation | recommendations | endorses | endorsed | panel votes
 depression: depression | depressed | depressive | antidepressant | antidepressants | antidepressive | mdd | trd |
     treatment-resistant depression | major depressive disorder | major depression | depressione | low mood |
@@ -34,15 +37,17 @@ ocd: ocd | obsessive-compulsive disorder | obsessive compulsive disorder | obses
 pain: pain | pains | dolor | dolore | douleur | douleurs | schmerz | schmerzen | bol | dor | pijn | analgesia |
     analgesic | analgesics
 crps: crps | complex regional pain syndrome
-aud: alcohol use disorder | problem drinkers | heavy drinkers | alcohol problems | drinking problems |
-    problem drinking | severe alcohol problems | drinkers | drinker | alcohol use | alcoholism | alcoholic |
-    alcoholics | alcohol addiction | alcohol dependence
+aud: drink heavily | drinks heavily | drank heavily | heavy drinking | alcohol relapse | problem drinker |
+    alcohol misuse | alcohol abuse | alcohol problem | alcohol use disorder | problem drinkers | heavy drinkers |
+    alcohol problems | drinking problems | problem drinking | severe alcohol problems | drinkers | drinker |
+    alcohol use | alcoholism | alcoholic | alcoholics | alcohol addiction | alcohol dependence
 suicide: suicide | suicides | suicidal | suicidality | suicidal ideation | suicidal thoughts | suicidaire |
     suicidaires | idees suicidaires | suicidio | suicida | suicidas | suizid | suizidgedanken | samobojstwo |
     samobojcze | zelfmoord
 ketamine: ketamine | ketamina | ketaminy | ketaminowe | ketamin | special k | racemic ketamine
 kap: ketamine-assisted therapy | ketamine-assisted psychotherapy | ketamine assisted therapy | psychedelic therapy |
-    psychedelic-therapy | psychedelic treatment | psychedelic healthcare | ketamine therapy | ketamine treatment | kap
+    psychedelic-therapy | psychedelic treatment | psychedelic healthcare | ketamine therapy | ketamine treatment |
+    kap
 veteran: veteran | veterans | vet | vets | military | service members | servicemembers | soldiers | active duty
 va: va | department of veterans affairs | veterans affairs | veterans administration
 buy: buy | buys | buying | orders | ordered | order | purchase | purchases | procure | procurement |
@@ -77,7 +82,8 @@ naloxone: naloxone | narcan | overdose-reversal | overdose reversal | overdose a
 otc: otc | over-the-counter | over the counter | without a prescription | without prescription | drugstore |
     drugstores | nonprescription | non-prescription
 nonopioid: non-opioid | nonopioid | opioid-free | non-addictive | not addictive
-postpartum: postpartum | postnatal | after childbirth | related to childbirth | new mothers | perinatal
+postpartum: prenatal | antenatal | after birth | giving birth | after delivery | postnatal depression | postpartum |
+    postnatal | after childbirth | related to childbirth | new mothers | perinatal
 abstain: abstinent | abstinence | abstain | sober | sobriety | dry | without drinking | stay off alcohol
 extendedrelease: extended-release | slow-release | prolonged-release | sustained-release | extended release |
     slow release | tablet | tablets | tablet form | pill | pills
@@ -102,14 +108,16 @@ submit: seeks fda nod | seeks nod | seeks fda approval | asks fda | asks the fda
 panel: advisory committee | advisory panel | advisers | advisors | expert panel | panel
 close: closes | closing | closed | closure | closures | shuts | shut | shuts down | shut down | shutting down |
     shutters | ceases operations | abruptly closes
-bankrupt: bankruptcy | bankrupt | chapter 11 | chapter 7 | insolvency | insolvent
+bankrupt: creditor protection | creditors | ccaa | receivership | liquidation | bankruptcy | bankrupt | chapter 11 |
+    chapter 7 | insolvency | insolvent
 acquire: acquires | acquired | acquire | acquisition | buys out | takeover | takes over | merger | merges | to acquire
 fund: award | awards | awarded | grant | grants | funding | funds | funded | raises | raised | receives
 trial: trial | trials | study | studies | clinical trial | randomized trial | randomised trial | research |
     experiment | test | tests | essai | etude | estudio | ensayo | studie | studio | badanie | estudo | onderzoek
 show: shows | show | finds | found | suggest | reveals | demonstrates | demonstrate | reports | results | findings
-versus: versus | vs | compared | compared with | compared to | comparison | comparable | better than | noninferior |
-    non-inferior | noninferiority | as effective as | outperforms | beats | superior
+versus: head-to-head | comparative effectiveness | comparing | compares | compare | versus | vs | compared |
+    compared with | compared to | comparison | comparable | better than | noninferior | non-inferior |
+    noninferiority | as effective as | outperforms | beats | superior
 quetiapine: quetiapine | seroquel | quetiapine xr | quetiapine extended release | extended-release quetiapine |
     quetiapine extended-release
 phq9: phq-9 | patient-reported | patient-reported depression severity | patient questionnaire
@@ -144,11 +152,31 @@ use: use | uses | using | takes | taking | took | prescription | prescribed | hi
 investor: investor | investors | investitori | shareholders | tesla
 one: 1st | first
 six: 6 | six
-fail: fails | failed | fail | misses endpoint | misses primary endpoint | missed its primary endpoint | misses |
-    missed | did not beat placebo | did not reach significance | falls short | fell short | no better than placebo |
-    disappoints
-meet: meets primary endpoint | met its primary endpoint | meets endpoint | hits goal | hits phase 3 goal |
-    beats placebo | beat placebo | succeeds
+fail: disappoints | futility | no benefit | no extra benefit | not superior | did not improve | setback |
+    did not differ | were not different | falls flat | fails | failed | fail | misses endpoint |
+    misses primary endpoint | missed its primary endpoint | misses | missed | did not beat placebo |
+    did not reach significance | falls short | fell short | no better than placebo | disappoints
+meet: meets goal | met goal | met its goal | meets main goal | met its main goal | meets primary endpoint |
+    met its primary endpoint | meets endpoint | hits goal | hits phase 3 goal | beats placebo | beat placebo |
+    succeeds
 arketamine: arketamine | pcn-101 | r-ketamine
+midazolam: midazolam | no better than sedative | no better than a sedative | sedative midazolam | a sedative
+inpatient: inpatient | inpatients | hospitalised | hospitalized | hospital inpatients
+france: france | french | francais | francaise | paris
+germany: germany | german | deutschland | deutsche | berlin
+italy: italy | italian | italia
+spain: spain | spanish | espana | sanidad | madrid
+ireland: ireland | irish | dublin
+netherlands: netherlands | dutch | rotterdam | amsterdam
+israel: israel | israeli
+india: india | indian
+brazil: brazil | brazilian
+sweden: sweden | swedish
+norway: norway | norwegian
+denmark: denmark | danish
+poland: poland | polish | polska
+switzerland: switzerland | swiss
+migraine: migraine | migraines | headache | headaches
+home: at home | at-home | home-based
 """
 """One concept a line: its name, then the words and phrases that mean it."""

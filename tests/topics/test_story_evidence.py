@@ -1,0 +1,161 @@
+"""Reports that share what few others have. The headlines are written for these tests."""
+
+from __future__ import annotations
+
+import pytest
+from tests.topics.build import day, entry
+from tests.topics.test_stories import told
+from tests.topics.test_story_events import of_kind
+
+from ketfeed.model import Tagging
+from ketfeed.topics.frequent import share
+from ketfeed.topics.stories import cluster, near_keys
+from ketfeed.topics.story_evidence import ENOUGH, evidence, share_enough
+from ketfeed.topics.story_rules import WINDOW, Report, compare, report
+
+SAME: dict[str, tuple[Report, Report]] = {
+    "a company and a place": (
+        told(
+            "Wesarra brings ketamine to Quonset shipyard", "Welders asked for it after a hard winter of double shifts."
+        ),
+        told(
+            "Shipyard tries Wesarra's drips",
+            "Ketamine infusions, says the foreman, are meant for people worn out by debt and divorce.",
+        ),
+    ),
+    "a person and a disorder": (
+        told("Tulley says ketamine ended his OCD", "The singer spoke in Oslo."),
+        told("Singer Tulley: free of OCD at last", "He credits ketamine, he told Amos Brandvold."),
+    ),
+    "a paper and its news": (
+        of_kind("research", "Ketamine in the Wesarra cohort with bipolar illness", "Adults had six infusions."),
+        of_kind("news", "Bipolar moods lift in Wesarra study", "Ketamine helped half of them, the Quonset team says."),
+    ),
+}
+
+OTHER: dict[str, tuple[Report, Report]] = {
+    "only frequent words": (
+        told("Doctors in the UK ask for ketamine and OCD", "A Bristol ward has long offered treatment to neighbours."),
+        told("Government of the UK: ketamine for OCD", "Ministers weigh a petition that nine thousand signed."),
+    ),
+    "nothing of this field": (
+        told("Wesarra brings robots to Quonset shipyard", "Welders asked for it after a hard winter of double shifts."),
+        told(
+            "Shipyard tries Wesarra's arms",
+            "Machines, says the foreman, are meant for people worn out by debt and divorce.",
+        ),
+    ),
+    "two papers": (
+        of_kind("research", "Ketamine in the Wesarra cohort with bipolar illness", "Adults had six infusions."),
+        of_kind("research", "Wesarra cohort: bipolar disorder, sleep and ketamine", "Children kept diaries."),
+    ),
+    "an opinion": (
+        told("Wesarra brings ketamine to Quonset shipyard", "Welders asked for it."),
+        of_kind("opinion", "Shipyard tries Wesarra's drips", "Ketamine for burnt-out welders."),
+    ),
+    "an explainer": (
+        told("Wesarra brings ketamine to Quonset shipyard", "Welders asked for it."),
+        told("Why Wesarra's drips are at the Quonset shipyard", "Ketamine for burnt-out welders."),
+    ),
+    "pleas of two people": (
+        told(
+            "Quonset chemist pleads guilty over theft of ketamine vials",
+            "He is to lose his licence after years of debt and lies.",
+        ),
+        told(
+            "Plea deal: mother of three sold ketamine vials on Quonset docks",
+            "A welder and choir singer, she trusted buyers.",
+        ),
+    ),
+    "studies that one person begins": (
+        told("Quonset hospital seeks volunteers for ketamine and PTSD", "Amos Tulley will study sleep in veterans."),
+        told("Ketamine trial to recruit at Wesarra", "Amos Tulley will study PTSD in nurses."),
+    ),
+}
+
+
+@pytest.mark.parametrize("pair", SAME)
+def test_rare_words_together_make_one_story(pair: str) -> None:
+    """What few reports have, added up, is evidence enough, in both directions and with a reason."""
+    one, other = SAME[pair]
+    verdict = compare(one, other)
+    assert verdict.same
+    assert verdict.reasons[0].startswith("much that few reports share: ")
+    assert compare(other, one) == verdict
+    assert evidence(one.sketch, other.sketch) == evidence(other.sketch, one.sketch) >= ENOUGH
+    assert cluster([one, other]) == [[0, 1]]
+
+
+@pytest.mark.parametrize("pair", OTHER)
+def test_what_the_rules_except_is_not_joined_by_evidence(pair: str) -> None:
+    """Neither frequent words nor another field, and no kind of report that has its own subject."""
+    one, other = OTHER[pair]
+    assert not share_enough(one, other)
+    assert not compare(one, other).same
+    assert cluster([one, other]) == [[0], [1]]
+
+
+def test_words_count_most_in_both_titles() -> None:
+    """One word in both titles, in one, in none: each counts less, and a condition counts besides."""
+    first = told("Wesarra and ketamine").sketch
+    places = [
+        told("Ketamine at Wesarra").sketch,
+        told("Ketamine again", "At Wesarra.").sketch,
+        told("Ketamine again", "At Quonset.").sketch,
+    ]
+    found = [evidence(first, other) for other in places]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > found[1] > found[2] == 0.0
+    ocd = told("Wesarra and ketamine for OCD").sketch
+    assert evidence(ocd, told("Ketamine at Wesarra for OCD").sketch) > evidence(ocd, places[0])
+
+
+def test_evidence_never_outweighs_a_contradiction() -> None:
+    """Another figure or dates too far apart part what shares any number of rare words."""
+    one = told("Wesarra brings ketamine to Quonset shipyard for 40 million", "Welders asked for it.", at=day(1))
+    other = "Shipyard in Quonset tries Wesarra's drips"
+    assert compare(one, told(other, "Ketamine, the foreman says.", at=day(30))).same
+    assert compare(one, told(f"{other} for 70 million", "Ketamine, the foreman says.", at=day(30))).against
+    assert compare(one, told(other, "Ketamine, the foreman says.", at=day(30) + WINDOW)).against
+
+
+def test_shares_fall_with_frequency() -> None:
+    """Everywhere, often, at times, hardly ever; years say nothing and numbers little."""
+    words = ("ketamine", "hospital", "lozenge", "wesarra")
+    assert [share(word) for word in words] == [0.0, 0.4, 0.7, 1.0]
+    assert share("2024") == 0.0
+    assert share("63") == 0.4
+
+
+def test_each_country_pays_for_itself() -> None:
+    """A drug reimbursed in two countries is two stories, told by name or by the outlets' homes."""
+    spain = told("Sanidad financia la esketamina", "Para la depresión resistente.", at=day(1))
+    named = told("Spravato joins the Pharmaceutical Benefits Scheme", "Australia pays from May.", at=day(2))
+    page = entry("Spravato joins the Pharmaceutical Benefits Scheme", link="https://news.example.au/x", source_id="au")
+    at_home = report(page, Tagging(kind="news", relevant=True), day(2))
+    assert at_home.countries == {"australia"}
+    for other in (named, at_home):
+        assert not compare(spain, other).same
+    assert compare(named, at_home).same
+    assert told("Spravato is reimbursed").countries == frozenset()
+
+
+def test_a_study_is_known_by_its_country() -> None:
+    """Few countries have two studies of ketamine and suicide in six weeks; China and other large ones have many."""
+    news = "Crise suicidaire : la kétamine efficace"
+    for country, adjective, same in (
+        ("France", "French", True),
+        ("Spain", "French", False),
+        ("China", "Chinese", False),
+    ):
+        paper = of_kind(
+            "research", "Ketamine for severe suicidal ideation: randomised trial", f"156 {adjective} adults.", 1
+        )
+        told_of = of_kind("news", news, f"Un essai mené en {country}, selon les auteurs, calme vite.", 20)
+        assert compare(paper, told_of).same is same, (country, compare(paper, told_of))
+
+
+def test_names_of_the_title_are_keys_before_those_of_the_lead() -> None:
+    """Of a death told with many names the title's come first, for there are few keys."""
+    made = told("Tulley died of ketamine", "Aaron Abbott, Bea Carver, Cora Dunn and Emma Flint of Quonset mourn.")
+    assert "e:die tulley" in near_keys(made)
