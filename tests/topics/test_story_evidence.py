@@ -64,7 +64,7 @@ OTHER: dict[str, tuple[Report, Report]] = {
         ),
         told(
             "Plea deal: mother of three sold ketamine vials on Quonset docks",
-            "A welder and choir singer, she trusted buyers.",
+            "A welder and choir singer aged fifty, she trusted buyers whom neighbours had warned her of.",
         ),
     ),
     "studies that one person begins": (
