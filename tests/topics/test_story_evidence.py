@@ -10,7 +10,7 @@ from tests.topics.test_story_events import of_kind
 from ketfeed.model import Tagging
 from ketfeed.topics.frequent import share
 from ketfeed.topics.stories import cluster, near_keys
-from ketfeed.topics.story_evidence import ENOUGH, evidence, share_enough
+from ketfeed.topics.story_evidence import ENOUGH, echoed, evidence, share_enough
 from ketfeed.topics.story_rules import WINDOW, Report, compare, report
 
 SAME: dict[str, tuple[Report, Report]] = {
@@ -153,6 +153,44 @@ def test_a_study_is_known_by_its_country() -> None:
         )
         told_of = of_kind("news", news, f"Un essai mené en {country}, selon les auteurs, calme vite.", 20)
         assert compare(paper, told_of).same is same, (country, compare(paper, told_of))
+
+
+def test_a_deed_may_be_told_in_the_lead_alone() -> None:
+    """One title tells who decided what, the other report says so in its lead and tells no other deed."""
+    title = told("FDA panel rejects MDMA for PTSD", "Nine of eleven saw too many gaps in what was handed in by Lykos.")
+    lead = told("Psychedelic therapy suffers a blow", "Advisers doubt ecstasy trials in PTSD of veterans.")
+    assert compare(title, lead).reasons == ("both tell: panel mdma",)
+    for kind in ("opinion", "research"):
+        apart = of_kind(kind, "Psychedelic therapy suffers a blow", "Advisers doubt ecstasy trials in trauma.")
+        assert not echoed(title, apart)
+    assert not echoed(title, told("Why psychedelic therapy suffers", "Advisers doubt ecstasy trials in trauma."))
+    own = told("FDA approves zuranolone for new mothers", "Advisers doubt ecstasy trials in trauma of veterans.")
+    assert not echoed(title, own)
+    assert not compare(title, own).same
+
+
+def test_a_brand_that_is_approved_is_known_by_how_it_is_written() -> None:
+    """A name with two capitals is one even as first word; in a title in capitals no word is."""
+    made = told("WESARRX gets nod after three years", "Shares of the small firm jumped.")
+    assert "approve wesarrx" in made.marks.events
+    assert not told("WESARRX GETS NOD AFTER THREE YEARS", "Shares jumped.").marks.events
+    other = told("Drug maker receives approval for ketamine", "Its vial, WESARRX, is for surgery in hospitals.")
+    assert compare(made, other).same
+    assert not compare(made, told("Drug maker receives approval for ketamine", "Its vial is for surgery.")).same
+
+
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        ("Forty-one patients had one infusion.", {"41"}),
+        ("Eighteen people on lithium", {"18"}),
+        ("in twenty healthy volunteers", {"20"}),
+        ("Canteen staff and teen patients", set()),
+    ],
+)
+def test_people_are_counted_in_words_too(text: str, people: set[str]) -> None:
+    """A sentence begins with no figure, so numbers of people are often words."""
+    assert told("Ketamine again", text).marks.samples == people
 
 
 def test_names_of_the_title_are_keys_before_those_of_the_lead() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from ketfeed.topics.frequent import STATES
+from ketfeed.topics.frequent import STATES, share
 from ketfeed.topics.sketch import Sketch, concepts, weight
 
 Concepts = frozenset[str]
@@ -90,6 +90,7 @@ RESULTS = TOLD_RESULTS | PHASES | {"trial"}
 
 _KETAMINE = frozenset({"ketamine", "esketamine", "arketamine", "kap"})
 
+_BRAND = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z])[A-Za-z0-9][A-Za-z0-9-]{3,}\b")
 _CAPITAL = re.compile(r"\b[A-Z][A-Za-z’'-]+")
 
 
@@ -102,6 +103,7 @@ def events(title: str, made: Sketch, stage: str | None, actions: Concepts) -> Co
     deed = next((name for name in DEEDS if name in made.title), None)
     if deed:
         told.update(f"{deed} {drug}" for drug in made.lead & DRUGS)
+        told.update(f"{deed} {brand}" for brand in _brands(title, made) if share(brand) == 1.0)
     if "reclassify" in made.title and "review" in made.lead:
         told.add("review class")
     for deal in actions & DEALS:
@@ -113,6 +115,12 @@ def events(title: str, made: Sketch, stage: str | None, actions: Concepts) -> Co
     elif stage is None and "die" in made.title:
         told.update(f"die {name}" for name in (_names(title) | made.names) - _NO_NAMES)
     return frozenset(told)
+
+
+def _brands(title: str, made: Sketch) -> Concepts:
+    """Names of a title not all in capitals; a word written like KETARX or NRx is one wherever it stands."""
+    written = frozenset() if title.isupper() else {name for word in _BRAND.findall(title) for name in concepts(word)}
+    return (made.names & made.title | written) - _NO_NAMES - DRUGS
 
 
 def _names(title: str) -> Concepts:

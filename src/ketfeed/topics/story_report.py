@@ -84,12 +84,24 @@ _SAMPLE = re.compile(
 )
 _N_IS = re.compile(r"\bn\s*=\s*(\d{1,3}(?:,\d{3})+|\d{1,6})", re.IGNORECASE)
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred")
-_WORDED_SAMPLE = re.compile(rf"\b({'|'.join(_TENS)})\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b", re.IGNORECASE)
-_WORDS = {word: str(10 * number) for number, word in enumerate(_TENS, 2)}
+_UNITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _COUNTS = {
     "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13",
     "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18", "nineteen": "19",
 }  # fmt: skip
+_WORDS = {word: str(10 * number) for number, word in enumerate(_TENS, 2)} | _COUNTS
+_WORDS |= {
+    f"{ten}-{unit}": str(10 * tens + ones)
+    for tens, ten in enumerate(_TENS[:-1], 2)
+    for ones, unit in enumerate(_UNITS, 1)
+}
+_WORDED = (*_TENS, "teen")  # one of these stands in each of them that is looked for
+_WORDED_SAMPLE = re.compile(
+    rf"\b((?:{'|'.join(_TENS)})(?:-(?:{'|'.join(_UNITS)}))?|(?:thir|four|fif|six|seven|eigh|nine)teen)"
+    rf"\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b",
+    re.IGNORECASE,
+)
+
 _TITLE_NUMBER = re.compile(
     r"(?<![A-Za-z]-)\b(\d[\d,.]*)(?:st|nd|rd|th|[Kk])?(?:\s?(million|billion|m|bn|b)\b|\b)", re.IGNORECASE
 )
@@ -209,7 +221,7 @@ def _marks(title: str, excerpt: str) -> Marks:
     samples = {number.replace(",", "") for number in _SAMPLE.findall(lead)}
     if "=" in lead:
         samples |= {number.replace(",", "") for number in _N_IS.findall(lead)}
-    if any(map(lead.lower().__contains__, _TENS)):
+    if any(map(lead.lower().__contains__, _WORDED)):
         samples |= {_WORDS[match.group(1).lower()] for match in _WORDED_SAMPLE.finditer(lead)}
     numbers = {_figure(match) for match in _TITLE_NUMBER.finditer(title)}
     numbers |= {_COUNTS[word] for word in folded.split() if word in _COUNTS}

@@ -5,7 +5,7 @@
               a condition only one of them names · a thing that comes again (awareness months, reviews) ·
               an explainer beside a report · one source's two different items
 
-All thresholds stand here, with what they were set for.
+Thresholds stand here, with what they were set for; those of evidence in story_evidence.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ketfeed.topics.story_events import (
     STUDY,
     TOLD_RESULTS,
 )
-from ketfeed.topics.story_evidence import share_enough
+from ketfeed.topics.story_evidence import RELATED, echoed, other_payer, share_enough
 from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, report
 
 __all__ = ["WINDOW", "Report", "Verdict", "compare", "report"]
@@ -72,10 +72,8 @@ DEATH_SCORE = 0.3
 FOUND_SCORE = 0.19
 """A study and its news, which name the same drug, disorder and detail of the study."""
 
-ABROAD_SCORE = 0.08
-"""The same when they name the country of the study besides a disorder few study."""
-
 NEVER = 2.0
+ABROAD_SCORE = 0.08  # the same when they name the country of the study besides a disorder few study
 COVERAGE_SCORE = 0.6  # a paper and its coverage without shared figures or people
 EXPLAINER_SCORE = 0.7  # everybody's own explainer
 EVERGREEN_SCORE = 0.55
@@ -168,8 +166,8 @@ def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verd
         found = frozenset(finding for finding in found if not finding.startswith(STUDY))
     if not found and numbers and one.sketch.lead & other.sketch.lead & DISORDERS:
         found = frozenset(f"{number} people" for number in numbers if _is_odd(number))
-    abroad = any(finding.partition(" ")[0] in FEW_STUDIES for finding in found)
-    if found and score >= (ABROAD_SCORE if abroad else FOUND_SCORE) and _study_and_news(one, other):
+    least = ABROAD_SCORE if any(finding.partition(" ")[0] in FEW_STUDIES for finding in found) else FOUND_SCORE
+    if found and score >= least and _study_and_news(one, other):
         return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
     if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
         return _by_evidence(one, other, score, words)
@@ -182,11 +180,13 @@ def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verd
 
 
 def _by_evidence(one: Report, other: Report, score: float, words: bool) -> Verdict:
-    """Judge by how much two reports share that few others have."""
-    if not share_enough(one, other):
+    """Judge by what one title tells and the other lead names, and by how much they share that few others have."""
+    told = echoed(one, other) if score >= RELATED else None
+    if not told and (score < RELATED or not share_enough(one, other)):
         return Verdict(score=score)
     named = _words(one.sketch, other.sketch) if words else ""
-    return Verdict(same=True, score=min(score, EVENT_SCORE), reasons=(f"much that few reports share: {named}",))
+    reason = f"both tell: {', '.join(sorted(told))}" if told else f"much that few reports share: {named}"
+    return Verdict(same=True, score=min(score, EVENT_SCORE), reasons=(reason,))
 
 
 def _other_disorder(mine: Marks, theirs: Marks) -> bool:
@@ -200,8 +200,6 @@ def _told_score(one: Report, other: Report, told: Concepts) -> float:
     if one.kind in PAPERS and other.kind in PAPERS:
         return NEVER
     deeds = [event.split(" ", 1) for event in sorted(told)]
-    if deeds[0][0] == "reimburse" and one.countries and other.countries and not one.countries & other.countries:
-        return NEVER  # each has its own insurance
     if any(deed not in CASES and deed != "die" for deed, _ in deeds):
         return TOLD_SCORE
     subjects = {subject for _, subject in deeds}
@@ -291,7 +289,8 @@ def _against(one: Report, other: Report, *, equal: bool) -> str:
         return ""
     if one.source == other.source or (one.host and one.host == other.host):
         return "two items of one source"
-    return _other_stage(mine, theirs) or _other_decision(mine, theirs) or _same_headline(mine, theirs)
+    reason = other_payer(one, other) or _other_stage(mine, theirs) or _other_decision(mine, theirs)
+    return reason or _same_headline(mine, theirs)
 
 
 def _doubt(mine: Marks, theirs: Marks) -> str:
