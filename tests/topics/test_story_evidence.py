@@ -11,6 +11,7 @@ from ketfeed.model import Tagging
 from ketfeed.topics.frequent import share
 from ketfeed.topics.stories import cluster, near_keys
 from ketfeed.topics.story_evidence import ENOUGH, echoed, evidence, share_enough
+from ketfeed.topics.story_report import may_be_equal
 from ketfeed.topics.story_rules import WINDOW, Report, compare, report
 
 SAME: dict[str, tuple[Report, Report]] = {
@@ -191,6 +192,18 @@ def test_a_brand_that_is_approved_is_known_by_how_it_is_written() -> None:
 def test_people_are_counted_in_words_too(text: str, people: set[str]) -> None:
     """A sentence begins with no figure, so numbers of people are often words."""
     assert told("Ketamine again", text).marks.samples == people
+
+
+def test_outlets_round_numbers_of_people() -> None:
+    """1,200 and 1,300 are 1,247 in round figures, 1,250, 1,400 or 12,000 are not, and small numbers are exact."""
+    assert may_be_equal(frozenset({"1247"}), frozenset({"1200"}))
+    assert may_be_equal(frozenset({"1300"}), frozenset({"9", "1247"}))
+    for other in ("1250", "1400", "12000"):
+        assert not may_be_equal(frozenset({"1247"}), frozenset({other}))
+    assert not may_be_equal(frozenset({"40"}), frozenset({"41"}))
+    paper = of_kind("research", "Ketamine at home for anxiety", "A cohort of 1,247 patients.")
+    assert not compare(paper, told("Home ketamine eases anxiety", "So say 1,200 patients.")).against
+    assert compare(paper, told("Home ketamine eases anxiety", "So say 1,400 patients.")).against
 
 
 def test_names_of_the_title_are_keys_before_those_of_the_lead() -> None:

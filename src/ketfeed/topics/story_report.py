@@ -253,6 +253,18 @@ def _marks(title: str, excerpt: str) -> Marks:
     )
 
 
+def may_be_equal(mine: Concepts, theirs: Concepts) -> bool:
+    """Whether two reports may name one number of people: outlets round 1,247 to 1,200, or up to 1,300."""
+    if mine & theirs:
+        return True
+    pairs = ((left, right) for left in mine for right in theirs)
+    return any(
+        round_one.endswith("00") and len(round_one) == len(exact) and abs(int(round_one) - int(exact)) * 20 < int(exact)
+        for pair in pairs
+        for round_one, exact in (pair, pair[::-1])
+    )
+
+
 def _figure(match: re.Match[str]) -> str:
     """A figure as written, without commas: "1,250" → "1250", "$1 billion" and "1bn" → "1b"."""
     unit = (match.group(2) or "")[:1].lower()

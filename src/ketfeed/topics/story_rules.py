@@ -26,7 +26,7 @@ from ketfeed.topics.story_events import (
     TOLD_RESULTS,
 )
 from ketfeed.topics.story_evidence import RELATED, echoed, other_payer, share_enough
-from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, report
+from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, may_be_equal, report
 
 __all__ = ["WINDOW", "Report", "Verdict", "compare", "report"]
 
@@ -322,7 +322,7 @@ def _other_paper(one: Report, other: Report, equal: bool) -> str:
 
 
 def _other_figures(mine: Marks, theirs: Marks) -> str:
-    if mine.samples and theirs.samples and not mine.samples & theirs.samples:
+    if mine.samples and theirs.samples and not may_be_equal(mine.samples, theirs.samples):
         return f"different numbers of people: {min(mine.samples)}, {min(theirs.samples)}"
     if mine.numbers and theirs.numbers and not mine.numbers & theirs.numbers:
         return f"different figures in the title: {min(mine.numbers)}, {min(theirs.numbers)}"
