@@ -9,7 +9,7 @@ from tests.topics.test_story_events import of_kind
 
 from ketfeed.model import Tagging
 from ketfeed.topics.frequent import share
-from ketfeed.topics.stories import cluster, near_keys
+from ketfeed.topics.stories import NEAR_KEYS, cluster, near_keys
 from ketfeed.topics.story_evidence import ENOUGH, echoed, evidence, share_enough
 from ketfeed.topics.story_report import may_be_equal
 from ketfeed.topics.story_rules import WINDOW, Report, compare, report
@@ -210,3 +210,14 @@ def test_names_of_the_title_are_keys_before_those_of_the_lead() -> None:
     """Of a death told with many names the title's come first, for there are few keys."""
     made = told("Tulley died of ketamine", "Aaron Abbott, Bea Carver, Cora Dunn and Emma Flint of Quonset mourn.")
     assert "e:die tulley" in near_keys(made)
+
+
+def test_rare_words_are_keys_and_frequent_ones_are_not() -> None:
+    """Two reports that share one unusual word meet by it, wherever a name stands; there are never more keys."""
+    title = near_keys(told("Wesarra eases stage fright", "Shares rose after a speech test with many people."))
+    lead = near_keys(told("Spray meets its goal", "On Monday the firm Wesarra said that shy people spoke more."))
+    assert "w:wesarra" in title
+    assert "w:wesarra" in lead
+    frequent = near_keys(told("Hospital trial of ketamine for depression in patients", "Doctors ask for funds."))
+    assert not [key for key in frequent if key.startswith("w:")]
+    assert {len(title), len(lead), len(frequent)} == {NEAR_KEYS}

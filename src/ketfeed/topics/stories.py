@@ -1,6 +1,6 @@
 """Which entries tell the same story: the same event, paper, trial record or announcement.
 
-    new entry ─▶ story_keys     what to look up: identifiers and links (exact), minhashes of its concepts (near)
+    new entry ─▶ story_keys     what to look up: identifiers and links (exact); its events, rare words, minhashes (near)
     store     ─▶ candidates     entries that share a key; an index lookup, so the cost does not grow with the store
               ─▶ decide         join which story, and why
 
@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from zlib import crc32
 
 from ketfeed.model import Entry, EntryKind, Tagging
-from ketfeed.topics.sketch import minhashes
+from ketfeed.topics.frequent import share
+from ketfeed.topics.sketch import Sketch, minhashes
 from ketfeed.topics.story_events import DRUGS, ROLES
 from ketfeed.topics.story_rules import WINDOW, Report, Verdict, compare, report
 
@@ -42,6 +44,10 @@ NEAR_KEYS = 12
 MOST_EVENTS = 4
 """Events of a title that are keys, in place of as many minhashes."""
 
+MOST_NAMES = 2
+MOST_WORDS = 3
+"""Rare names and words that are keys too. With them as many keys find more of what evidence joins, and less chance."""
+
 _GENERAL = DRUGS | ROLES
 
 MOST_HOLDERS = 300
@@ -53,7 +59,7 @@ class StoryKeys:
     """What to look up to find an entry's possible companions; all short strings."""
 
     exact: tuple[str, ...] = ()  # identifiers and canonical links: looked up without a time bound
-    near: tuple[str, ...] = ()  # at most NEAR_KEYS minhashes: looked up within WINDOW of the sort date
+    near: tuple[str, ...] = ()  # at most NEAR_KEYS: looked up within WINDOW of the sort date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +103,28 @@ def _by_subject(event: str, title: frozenset[str]) -> tuple[bool, bool, str]:
 
 
 def near_keys(made: Report) -> tuple[str, ...]:
-    """The title as a whole, and minhashes of the concepts: what reports of one event share."""
+    """The whole title, its events and rare words, and minhashes of the concepts: what reports of one event share."""
     first = [f"t:{made.marks.title[:60]}"] if made.marks.title else []
-    told = [
-        *sorted(made.marks.events, key=lambda event: _by_subject(event, made.sketch.title)),
-        *sorted(made.marks.findings),
-        *sorted(made.marks.samples),
-    ]
+    events = sorted(made.marks.events, key=lambda event: _by_subject(event, made.sketch.title))
+    told = [*events, *sorted(made.marks.findings), *sorted(made.marks.samples)]
     first += [f"e:{event}"[:40] for event in told[:MOST_EVENTS]]
+    first += [f"w:{word}"[:40] for word in _rare_words(made.sketch)]
     return (*first, *minhashes(made.sketch, NEAR_KEYS - len(first)))
+
+
+def _rare_words(made: Sketch) -> list[str]:
+    """Names that hardly any other report has, and such words of the title; of many the same ones in every report."""
+    names = sorted(filter(_is_rare, made.names), key=lambda name: (name not in made.title, _chance(name)))[:MOST_NAMES]
+    words = filter(_is_rare, made.title - frozenset(names))
+    return names + sorted(words, key=_chance)[:MOST_WORDS]
+
+
+def _is_rare(concept: str) -> bool:
+    return share(concept) == 1.0
+
+
+def _chance(word: str) -> tuple[int, str]:
+    return crc32(word.encode()), word
 
 
 def decide(

@@ -61,6 +61,8 @@ DOMAINS = {
 
 DISORDERS = frozenset({
     "depression", "ptsd", "aud", "ocd", "suicide", "pain", "bipolar", "crps", "anxiety", "cocaine", "postpartum",
+    "socialanxiety", "anorexia", "opioiduse", "smoking", "braininjury", "parkinson", "epilepsy", "autism", "grief",
+    "cancer", "migraine", "fibromyalgia",
 })  # fmt: skip
 
 RARER = DISORDERS - {"depression", "pain", "anxiety"}

@@ -176,6 +176,16 @@ norway: norway | norwegian
 denmark: denmark | danish
 poland: poland | polish | polska
 switzerland: switzerland | swiss
+socialanxiety: social anxiety disorder | social anxiety | social phobia | stage fright | public speaking
+anorexia: anorexia | anorexia nervosa | eating disorder | eating disorders
+opioiduse: opioid use disorder | opioid addiction | opioid dependence | heroin addiction | heroin dependence
+smoking: smoking cessation | quit smoking | quitting smoking | smoking
+braininjury: traumatic brain injury | brain injury | brain injuries | tbi
+parkinson: parkinson | parkinsons | parkinson s | parkinson's disease
+epilepsy: epilepsy | status epilepticus | seizures
+autism: autism | autistic | rett syndrome
+grief: grief | bereavement | bereaved
+cancer: cancer | cancers | palliative | hospice
 migraine: migraine | migraines | headache | headaches
 home: at home | at-home | home-based
 """
