@@ -18,9 +18,9 @@ for the settings (pydantic, 10 MiB).
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import math
-import multiprocessing
 import os
 import pickle
 import resource
@@ -33,7 +33,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing import forkserver
-from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+from multiprocessing.context import ForkServerContext
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -58,6 +59,7 @@ LAST = "ketfeed.ingest.nursery"
 """Its last module, which makes what is loaded by then the children's to share."""
 
 DOCUMENTS_PER_CHILD = 2_000  # then a fresh one: whatever leaks in C libraries ends there
+PIPE = 1024 * 1024  # bytes a pipe to or from a child holds: any usual document, and what it becomes
 PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
 HOPELESS = 1.0  # seconds after which a child loses its priority, too, and is not used again
 LATE_NICE = 19  # whoever is late reads with what the others leave
@@ -282,7 +284,7 @@ class Sandbox(Generic[F]):
                 1,
                 initializer=_prepare,
                 initargs=(rules, self._finish, self._settings.parse_memory),
-                context=multiprocessing.get_context("forkserver"),
+                context=_WidePipes(),
             )
             child = _Child(pool, pool.schedule(os.getpid).result(), generation)
         self._children.add(child)
@@ -303,6 +305,16 @@ class Sandbox(Generic[F]):
 
 def _pickled(rules: RuleSet | None) -> bytes | None:
     return None if rules is None else pickle.dumps(rules, pickle.HIGHEST_PROTOCOL)
+
+
+class _WidePipes(ForkServerContext):
+    """Pipes that take a document or its result at once: with the usual 64 KiB a child waits until somebody reads."""
+
+    def Pipe(self, duplex: bool = True) -> Any:  # noqa: ANN401, N802  # as multiprocessing has it
+        reader, writer = super().Pipe(duplex)
+        with suppress(OSError, AttributeError):  # the system's bound is lower, or it knows no such thing
+            fcntl.fcntl(writer.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
+        return reader, writer
 
 
 _one_starts = threading.Lock()
