@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketfeed.model import ENTRY_KINDS
-from ketfeed.store.listing import ALL, PINNED, UNTAGGED, Member, is_visible, places, primary, rank
-from ketfeed.topics.stories import KIND_RANK
+from ketfeed.store.listing import ALL, KIND_RANK, PINNED, UNTAGGED, Member, is_visible, places, primary, rank
 
 
 def member(number: int, **more: object) -> Member:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.topics.build import day, entry
 
-from ketfeed.model import EntryKind, Tagging
-from ketfeed.topics.stories import StoryCandidate, cluster, decide, pick_primary, story_keys
+from ketfeed.model import Tagging
+from ketfeed.topics.stories import best_story, cluster, story_keys
 from ketfeed.topics.story_rules import Report, compare, report
 
 NEWS = Tagging(kind="news", relevant=True)
@@ -208,34 +208,18 @@ def test_an_equal_title_joins_only_when_it_says_something() -> None:
     assert compare(told(headline, "a"), told(headline, "b")).same
 
 
-def test_the_paper_leads_its_coverage_unless_an_editor_ranks_sources() -> None:
-    """Priority, then paper before release before news, then the earliest, then the id."""
-
-    def member(name: str, kind: EntryKind, days: int, priority: int = 0) -> StoryCandidate:
-        one = entry(name, id=name, published=day(days))
-        return StoryCandidate(entry=one, tagging=Tagging(kind=kind), story="s", sort_at=day(days), priority=priority)
-
-    news, late, paper = member("news", "news", 1), member("late", "news", 2), member("paper", "research", 5)
-    assert pick_primary([late, news, paper]) == "paper"
-    assert pick_primary([late, news]) == "news"
-    assert pick_primary([paper, replace(late, priority=3)]) == "late"
-
-
 def test_a_story_is_joined_only_when_no_member_contradicts() -> None:
     """One alike member is not enough when another member rules the entry out."""
     alike = told("FDA approves Spravato as monotherapy", "For resistant depression.", at=day(2), source="a")
     old = told("FDA approves Spravato as monotherapy for depression", "x", at=day(1) - timedelta(days=90), source="b")
 
-    def candidate(made: Report, story: str) -> StoryCandidate:
-        one = entry("x", id=made.id)
-        return StoryCandidate(entry=one, tagging=NEWS, story=story, sort_at=day(1), report=made)
+    def ask(stories: dict[str, list[Report]]) -> str | None:
+        best = best_story(MONOTHERAPY, stories)
+        return None if best is None else best[0]
 
-    def ask(*members: StoryCandidate) -> str | None:
-        return decide(entry("x"), NEWS, day(2), story_keys(entry("x"), NEWS), members, MONOTHERAPY).join
-
-    assert ask(candidate(alike, "s1")) == "s1"
-    assert ask(candidate(alike, "s1"), candidate(old, "s1")) is None
-    assert ask(candidate(old, "s0"), candidate(alike, "s1")) == "s1"
+    assert ask({"s1": [alike]}) == "s1"
+    assert ask({"s1": [alike, old]}) is None
+    assert ask({"s0": [old], "s1": [alike]}) == "s1"
 
 
 def test_reports_that_are_one_story_share_a_key() -> None:

@@ -9,16 +9,18 @@ source.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
-
-from ketfeed.topics.stories import KIND_RANK
 
 ALL = "all"
 PINNED = "p"
 UNTAGGED = "u"
 
-_KIND_RANK = {str(kind): rank for kind, rank in KIND_RANK.items()}
+KIND_RANK: Mapping[str, int] = {
+    "research": 0, "trial-record": 0, "guideline": 0, "review": 0, "preprint": 1, "safety-alert": 1, "press-release": 2,
+    "news": 3, "video": 4, "podcast": 4, "guide": 5, "opinion": 5, "provider": 6,
+}  # fmt: skip
+"""Paper before release before coverage."""
 
 
 class Member(NamedTuple):
@@ -79,8 +81,8 @@ def is_visible(
 
 
 def rank(member: Member) -> tuple[int, int, int, int]:
-    """Sort key: the member that tells a story best comes first (the order of ``topics.stories.pick_primary``)."""
-    return (-member.priority, _KIND_RANK.get(member.kind, 3), member.sort_at, member.number)
+    """Sort key: the member that tells a story best comes first: source priority, kind, then the earliest."""
+    return (-member.priority, KIND_RANK.get(member.kind, 3), member.sort_at, member.number)
 
 
 def primary(members: Iterable[Member]) -> Member | None:

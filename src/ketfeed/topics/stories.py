@@ -2,7 +2,7 @@
 
     new entry ─▶ story_keys     what to look up: identifiers and links (exact); its events, rare words, minhashes (near)
     store     ─▶ candidates     entries that share a key; an index lookup, so the cost does not grow with the store
-              ─▶ decide         join which story, and why
+              ─▶ best_story     join which story, and why
 
 Two entries are one story when something says so and nothing speaks against it (story_rules.py). Joining a story needs
 one member that agrees and no member that contradicts (of four or more one may doubt), so that chains of half-alike
@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 from zlib import crc32
 
-from ketfeed.model import Entry, EntryKind, Tagging
+from ketfeed.model import Entry, Tagging
 from ketfeed.topics.frequent import share
 from ketfeed.topics.sketch import Sketch, minhashes
 from ketfeed.topics.story_events import DRUGS, ROLES
@@ -29,13 +28,9 @@ S = TypeVar("S", str, int)
 __all__ = [
     "NEAR_KEYS",
     "WINDOW",
-    "StoryCandidate",
-    "StoryDecision",
     "StoryKeys",
     "best_story",
     "cluster",
-    "decide",
-    "pick_primary",
     "story_keys",
 ]
 
@@ -60,33 +55,6 @@ class StoryKeys:
 
     exact: tuple[str, ...] = ()  # identifiers and canonical links: looked up without a time bound
     near: tuple[str, ...] = ()  # at most NEAR_KEYS: looked up within WINDOW of the sort date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoryCandidate:
-    """A stored entry that shares a key with a new one."""
-
-    entry: Entry  # title, excerpt, links, published, source_id and identifiers are looked at; nothing bigger
-    tagging: Tagging
-    story: str  # opaque id of its story
-    sort_at: datetime
-    priority: int = 0  # of its source
-    report: Report | None = None  # made once by report(); None: made when needed
-
-
-@dataclass(frozen=True, slots=True)
-class StoryDecision:
-    """The story to join, or None for a story of its own, and the reasons an editor can read."""
-
-    join: str | None
-    reasons: tuple[str, ...] = ()
-
-
-KIND_RANK: Mapping[EntryKind, int] = {
-    "research": 0, "trial-record": 0, "guideline": 0, "review": 0, "preprint": 1, "safety-alert": 1, "press-release": 2,
-    "news": 3, "video": 4, "podcast": 4, "guide": 5, "opinion": 5, "provider": 6,
-}  # fmt: skip
-"""Paper before release before coverage."""
 
 
 def story_keys(entry: Entry, tagging: Tagging, ready: Report | None = None) -> StoryKeys:
@@ -127,29 +95,6 @@ def _chance(word: str) -> tuple[int, str]:
     return crc32(word.encode()), word
 
 
-def decide(
-    entry: Entry,
-    tagging: Tagging,
-    sort_at: datetime,
-    keys: StoryKeys,
-    candidates: Sequence[StoryCandidate],
-    ready: Report | None = None,
-) -> StoryDecision:
-    """The story an entry belongs to among its candidates; the same whatever the order of the candidates.
-
-    ``keys`` are those of ``story_keys`` and are not needed again; ``sort_at`` dates an entry without a date;
-    ``ready`` is its report(entry, tagging, sort_at), if made.
-    """
-    del keys
-    mine = ready or report(entry, tagging, sort_at)
-    stories: dict[str, list[Report]] = {}
-    for candidate in candidates:
-        other = candidate.report or report(candidate.entry, candidate.tagging, candidate.sort_at)
-        stories.setdefault(candidate.story, []).append(other)
-    best = best_story(mine, stories)
-    return StoryDecision(None) if best is None else StoryDecision(best[0], best[1].reasons)
-
-
 def best_story(mine: Report, stories: Mapping[S, Sequence[Report]]) -> tuple[S, Verdict] | None:
     """The story with the strongest agreeing member and hardly a contradicting one, by name or number, and why.
 
@@ -176,21 +121,6 @@ def _join(mine: Report, members: Sequence[Report]) -> tuple[float, Report] | Non
         if verdict.same and (strongest is None or verdict.score > strongest[0]):
             strongest = (verdict.score, other)
     return strongest
-
-
-def pick_primary(members: Sequence[StoryCandidate]) -> str:
-    """Id of the entry that stands for a story: highest source priority, then paper before release before coverage,
-    then earliest, then the smallest id, so that the order of arrival does not matter."""
-    first = min(
-        members,
-        key=lambda one: (
-            -one.priority,
-            KIND_RANK.get(one.tagging.kind, 3),
-            one.entry.published or one.sort_at,
-            one.entry.id,
-        ),
-    )
-    return first.entry.id
 
 
 def cluster(reports: Sequence[Report]) -> list[list[int]]:
