@@ -68,6 +68,18 @@ OTHER: dict[str, tuple[Report, Report]] = {
             "A welder and choir singer aged fifty, she trusted buyers whom neighbours had warned her of.",
         ),
     ),
+    "different deeds of one company": (
+        told("Quonset Wesarra submits ketamine for OCD", "The agency has ten months to read, and shares barely moved."),
+        told(
+            "Wesarra's OCD trial of ketamine fails at Quonset", "Analysts had hoped that nurses would be proven right."
+        ),
+    ),
+    "openings of one company": (
+        told(
+            "Wesarra to open ketamine site with Quonset choir", "Neighbours in Boise were asked for names and wishes."
+        ),
+        told("Quonset's Wesarra opens: ketamine by the Danube", "The mayor of Linz cut a ribbon while pupils sang."),
+    ),
     "studies that one person begins": (
         told("Quonset hospital seeks volunteers for ketamine and PTSD", "Amos Tulley will study sleep in veterans."),
         told("Ketamine trial to recruit at Wesarra", "Amos Tulley will study PTSD in nurses."),

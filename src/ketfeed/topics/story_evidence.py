@@ -15,7 +15,7 @@ from ketfeed.topics.sketch import Sketch
 from ketfeed.topics.story_events import CASES, DEALS, DEEDS, DISORDERS, DRUGS, ONE_BY_ONE, RARE_DRUGS
 from ketfeed.topics.story_report import PAPERS, Concepts, Report
 
-__all__ = ["ENOUGH", "RELATED", "echoed", "evidence", "other_payer", "share_enough"]
+__all__ = ["ENOUGH", "RELATED", "echoed", "evidence", "of_a_series", "other_payer", "share_enough"]
 
 ENOUGH = 4.0
 """Evidence that makes two reports one story when nothing speaks against it: two rare words, one of them in both titles.
@@ -48,6 +48,9 @@ _DEEDS = frozenset({
     *DEEDS, *CASES, *DEALS, "die", "fail", "meet", "open", "fund", "offer", "sign", "recall", "recommend", "reclassify",
 })  # fmt: skip
 
+SERIAL = frozenset({"open", "acquire", "fund", "submit", "extend"})
+"""What one company does again and again, elsewhere or with another."""
+
 SUBJECTS = (
     DRUGS | RARE_DRUGS | CONDITIONS - {"pain", "anxiety"} | frozenset({"ketamine", "kap", "ibogaine", "migraine"})
 )
@@ -66,7 +69,18 @@ def share_enough(one: Report, other: Report) -> bool:
         return False
     if one.marks.begins and not any(share(concept) == 1.0 for concept in one.sketch.title & other.sketch.title):
         return False
-    return evidence(one.sketch, other.sketch) >= ENOUGH
+    return not of_a_series(one.sketch, other.sketch) and evidence(one.sketch, other.sketch) >= ENOUGH
+
+
+def of_a_series(one: Sketch, other: Sketch) -> bool:
+    """Whether two titles tell different deeds of one company, or openings and purchases each with a name of its own."""
+    left, right = one.title & _DEEDS, other.title & _DEEDS
+    if left and right and not left & right:
+        return True
+    return bool(left & right & SERIAL) and all(
+        any(share(concept) == 1.0 for concept in mine.title - theirs.lead)
+        for mine, theirs in ((one, other), (other, one))
+    )
 
 
 def echoed(one: Report, other: Report) -> Concepts:

@@ -25,7 +25,7 @@ from ketfeed.topics.story_events import (
     STUDY,
     TOLD_RESULTS,
 )
-from ketfeed.topics.story_evidence import RELATED, echoed, other_payer, share_enough
+from ketfeed.topics.story_evidence import RELATED, echoed, of_a_series, other_payer, share_enough
 from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, may_be_equal, report
 
 __all__ = ["WINDOW", "Report", "Verdict", "compare", "report"]
@@ -169,9 +169,8 @@ def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verd
     least = ABROAD_SCORE if any(finding.partition(" ")[0] in FEW_STUDIES for finding in found) else FOUND_SCORE
     if found and score >= least and _study_and_news(one, other):
         return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
-    if score < EVENT_SCORE or score < _needed(one, other, title, bool(numbers)):
-        return _by_evidence(one, other, score, words)
-    if shared_lead + (1.0 if figures else 0.0) < SHARED_MASS:
+    few = score < EVENT_SCORE or shared_lead + (1.0 if figures else 0.0) < SHARED_MASS
+    if few or score < _needed(one, other, title, bool(numbers)) or (not figures and of_a_series(mine, theirs)):
         return _by_evidence(one, other, score, words)
     reasons = [f"same report in other words ({score:.0%}): {_words(mine, theirs) if words else ''}"]
     if figures:
