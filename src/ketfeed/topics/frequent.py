@@ -47,15 +47,14 @@ _AT_TIMES = frozenset("""\
 """.split())  # fmt: skip  # noqa: SIM905  # a table of words reads better as text
 """Concepts of one in a hundred."""
 
+_SHARES = dict.fromkeys(_AT_TIMES, 0.7) | dict.fromkeys(_OFTEN, 0.4) | dict.fromkeys(_EVERYWHERE, 0.0)
+
 
 def share(concept: str) -> float:
     """How rare a concept is among the reports of this field, 0 (everywhere) .. 1."""
-    if concept in _EVERYWHERE:
-        return 0.0
-    if concept in _OFTEN:
-        return 0.4
-    if concept in _AT_TIMES:
-        return 0.7
+    known = _SHARES.get(concept)
+    if known is not None:
+        return known
     if concept.isdigit():
         return 0.0 if len(concept) == 4 and concept.startswith(("19", "20")) else 0.4
     return 1.0
