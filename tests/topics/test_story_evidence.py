@@ -168,6 +168,49 @@ def test_a_study_is_known_by_its_country() -> None:
         assert compare(paper, told_of).same is same, (country, compare(paper, told_of))
 
 
+APART: dict[str, tuple[str, str, str]] = {
+    "another condition": (
+        "Wesarra granted orphan status for ketamine in Rett syndrome",
+        "Wesarra granted orphan status for ketamine in epilepsy",
+        "another condition: autism, epilepsy",
+    ),
+    "another end of a study": (
+        "Wesarra psilocybin trial meets goal", "Wesarra psilocybin trial delayed again", "another end: meet, delay",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pair", APART)
+def test_titles_that_name_different_conditions_or_ends_part_stories(pair: str) -> None:
+    """Unless the other report names it too: news of a trial in OCD may say that one in autism failed."""
+    first, second, reason = APART[pair]
+    one = told(first, "Shares rose on the day.")
+    assert compare(one, told(second, "The firm said so on Monday.")).reasons in {(reason,), (_turned(reason),)}
+    both = told(second, f"Before that: {first}.")
+    assert compare(one, both).reasons != (reason,)
+    assert not compare(one, both).against
+
+
+def _turned(reason: str) -> str:
+    name, _, two = reason.partition(": ")
+    left, _, right = two.partition(", ")
+    return f"{name}: {right}, {left}"
+
+
+def test_purchases_of_one_company_are_each_a_story() -> None:
+    """Two titles that tell that it buys, each of another seller, are not one deed."""
+    one = told("Wesarra acquires Quonset clinics", "Ten sites change hands in May.")
+    assert not compare(one, told("Wesarra buys out Tulley's centers", "A firm in Linz is sold to the chain.")).same
+    assert compare(one, told("Wesarra acquires clinics of Quonset", "The deal is in shares.")).same
+
+
+def test_the_first_patient_of_a_study_is_not_its_result() -> None:
+    """A study begins when the first patient is dosed."""
+    begun = told("Wesarra doses first patient in ketamine study", "Shares rose on the day.")
+    assert begun.marks.begins
+    assert not compare(begun, told("Wesarra reports results of ketamine study", "The firm said so on Monday.")).same
+
+
 def test_a_deed_may_be_told_in_the_lead_alone() -> None:
     """One title tells who decided what, the other report says so in its lead and tells no other deed."""
     title = told("FDA panel rejects MDMA for PTSD", "Nine of eleven saw too many gaps in what was handed in by Lykos.")

@@ -25,7 +25,7 @@ from ketfeed.topics.story_events import (
     STUDY,
     TOLD_RESULTS,
 )
-from ketfeed.topics.story_evidence import RELATED, echoed, of_a_series, other_payer, share_enough
+from ketfeed.topics.story_evidence import RELATED, echoed, of_a_series, other_payer, other_subject, share_enough
 from ketfeed.topics.story_report import PAPERS, Concepts, Marks, Report, may_be_equal, report
 
 __all__ = ["WINDOW", "Report", "Verdict", "compare", "report"]
@@ -200,7 +200,7 @@ def _told_score(one: Report, other: Report, told: Concepts) -> float:
         return NEVER
     deeds = [event.split(" ", 1) for event in sorted(told)]
     if any(deed not in CASES and deed != "die" for deed, _ in deeds):
-        return TOLD_SCORE
+        return NEVER if deeds[0][0] == "acquire" and of_a_series(one.sketch, other.sketch) else TOLD_SCORE
     subjects = {subject for _, subject in deeds}
     few = len(subjects) < CASES.get(deeds[0][0], 2)
     if {one.kind, other.kind} & _EVERGREEN or (few and not subjects & RARE_ROLES):
@@ -288,7 +288,8 @@ def _against(one: Report, other: Report, *, equal: bool) -> str:
         return ""
     if one.source == other.source or (one.host and one.host == other.host):
         return "two items of one source"
-    reason = other_payer(one, other) or _other_stage(mine, theirs) or _other_decision(mine, theirs)
+    reason = other_payer(one, other) or other_subject(mine.sketch, theirs.sketch)
+    reason = reason or _other_stage(mine, theirs) or _other_decision(mine, theirs)
     return reason or _same_headline(mine, theirs)
 
 

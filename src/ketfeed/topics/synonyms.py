@@ -143,7 +143,9 @@ phase4: phase 4 | phase iv | post-marketing
 nhs: nhs | national health service
 nice: nice | national institute for health and care excellence
 home office: home office | policing minister | crime minister | ministers | minister
-study start: recruiting | sought | looking for | recruit | enroll | enrolling | will test | will study | to examine |
+delay: delay | delays | delayed | postpones | postponed | pushed back | pushes back
+study start: doses first | first patient | first participant | begins dosing | starts dosing | initiates trial |
+    recruiting | sought | looking for | recruit | enroll | enrolling | will test | will study | to examine |
     will evaluate | to test
 child: pediatric | paediatric | adolescents | adolescent | children | teens | teenagers | 12 to 17 year olds
 say: say | says | said | suggests | tells | told | talks | opens up | admits | admitted | admission | confirms |
