@@ -150,6 +150,43 @@ def test_deeds_of_one_kind_are_different_stories(pair: str) -> None:
     assert cluster([one, other]) == [[0], [1]]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            told(
+                "FDA warns of compounded ketamine",
+                "Products taken at home bring sedation, dissociation and misuse while nobody watches over breathing.",
+            ),
+            told(
+                "FDA warns about compounded insulin pens",
+                "Wrong doses were drawn from vials, and elderly diabetics went to hospital with sweats and tremor.",
+            ),
+            id="another drug",
+        ),
+        pytest.param(
+            told("FDA warns of compounded ketamine", "Products taken at home bring sedation and misuse."),
+            told("FDA warns compounding pharmacy in Ohio", "Ketamine vials were not sterile, says a letter."),
+            id="one pharmacy",
+        ),
+        pytest.param(
+            told("DEA proposes to end telehealth prescribing of ketamine", "Comments may be sent until spring."),
+            told("DEA extends telehealth prescribing of ketamine", "Remote visits go on for one more year."),
+            id="a proposal and a decision",
+        ),
+        pytest.param(
+            told("Arvella completes enrollment in phase 2 study of ARV-3 in suicidality", "Results come in autumn."),
+            told("Arvella tells topline results of phase 2 study of ARV-3 in suicidality", "Scores fell in a day."),
+            id="the last participant and the results",
+        ),
+    ],
+)
+def test_warnings_proposals_and_enrolments_are_stories_of_their_own(one: Report, other: Report) -> None:
+    """Who is warned, what was only proposed and how far a study is make another event."""
+    assert not compare(one, other).same, compare(one, other)
+    assert cluster([one, other]) == [[0], [1]]
+
+
 def test_a_front_page_is_nobodys_page() -> None:
     """Entries that link only to their site are not one page."""
     front = [

@@ -17,20 +17,35 @@ from ketfeed.topics.story_rules import WINDOW, Report, compare, report
 SAME: dict[str, tuple[Report, Report]] = {
     "a company and a place": (
         told(
-            "Wesarra brings ketamine to Quonset shipyard", "Welders asked for it after a hard winter of double shifts."
+            "Wesarra brings ketamine to Quonset shipyard",
+            "Welders asked for it after a hard winter of double shifts, frozen cranes, unpaid rent and a strike.",
         ),
         told(
-            "Shipyard tries Wesarra's drips",
-            "Ketamine infusions, says the foreman, are meant for people worn out by debt and divorce.",
+            "Quonset shipyard tries Wesarra's drips",
+            "Ketamine infusions, says the foreman, help folk worn out by debt, gout, divorce and night watches.",
         ),
     ),
     "a person and a disorder": (
-        told("Tulley says ketamine ended his OCD", "The singer spoke in Oslo."),
-        told("Singer Tulley: free of OCD at last", "He credits ketamine, he told Amos Brandvold."),
+        told(
+            "Amos Tulley says ketamine ended his OCD",
+            "The singer spoke in Oslo about locks, taps, washed hands and a tour that broke off in a hotel corridor.",
+        ),
+        told(
+            "OCD gone at last: Amos Tulley thanks a nurse",
+            "Ketamine gave him back his evenings, he told Brandvold on a stage between two ballads and a waltz.",
+        ),
     ),
     "a paper and its news": (
-        of_kind("research", "Ketamine in the Wesarra cohort with bipolar illness", "Adults had six infusions."),
-        of_kind("news", "Bipolar moods lift in Wesarra study", "Ketamine helped half of them, the Quonset team says."),
+        of_kind(
+            "research",
+            "Ketamine in the Wesarra cohort with bipolar illness",
+            "Adults had six infusions over three weeks while raters counted sleep, appetite, tempo and daily steps.",
+        ),
+        of_kind(
+            "news",
+            "Bipolar moods lift in Wesarra cohort",
+            "Ketamine helped half of them, says a team that walked from farm to farm with scales, forms and patience.",
+        ),
     ),
 }
 

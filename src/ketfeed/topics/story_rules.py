@@ -16,7 +16,9 @@ from datetime import timedelta
 from ketfeed.model import EntryKind
 from ketfeed.topics.sketch import Sketch, lead_overlap, mass, overlap, weight
 from ketfeed.topics.story_events import (
+    ADDRESSED,
     CASES,
+    DEEDS,
     DISORDERS,
     FEW_STUDIES,
     ONE_BY_ONE,
@@ -350,10 +352,20 @@ def _other_stage(mine: Marks, theirs: Marks) -> str:
     return ""
 
 
+_DECIDED = frozenset(DEEDS) - {"submit", "panel", "warn"}
+
+
 def _other_decision(mine: Marks, theirs: Marks) -> str:
     """What was decided, where and about what."""
     if mine.actions and theirs.actions and not (mine.actions & theirs.sketch.lead or theirs.actions & mine.sketch.lead):
         return f"another event: {min(mine.actions)}, {min(theirs.actions)}"
+    for plan, deed in ((mine.sketch, theirs.sketch), (theirs.sketch, mine.sketch)):
+        if "propose" in plan.title and "propose" not in deed.lead and deed.title & _DECIDED - plan.title:
+            return "only one tells a proposal"
+    if "warn" in mine.sketch.title & theirs.sketch.title:
+        left, right = mine.sketch.title & ADDRESSED, theirs.sketch.title & ADDRESSED
+        if (left or right) and not (left & theirs.sketch.lead or right & mine.sketch.lead):
+            return f"only one warns a {min(left | right)}"
     doors = [marks.sketch.title & _DOORS for marks in (mine, theirs)]
     if all(doors) and not doors[0] & doors[1]:
         return "another event: open, close"

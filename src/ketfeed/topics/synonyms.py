@@ -145,8 +145,8 @@ nice: nice | national institute for health and care excellence
 home office: home office | policing minister | crime minister | ministers | minister
 delay: delay | delays | delayed | postpones | postponed | pushed back | pushes back
 study start: doses first | first patient | first participant | begins dosing | starts dosing | initiates trial |
-    recruiting | sought | looking for | recruit | enroll | enrolling | will test | will study | to examine |
-    will evaluate | to test
+    recruiting | sought | looking for | recruit | enroll | enrolling | enrollment | enrolment | will test |
+    will study | to examine | will evaluate | to test
 child: pediatric | paediatric | adolescents | adolescent | children | teens | teenagers | 12 to 17 year olds
 say: say | says | said | suggests | tells | told | talks | opens up | admits | admitted | admission | confirms |
     confirmed | defends | interview | interviewed | interviewer
