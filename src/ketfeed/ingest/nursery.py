@@ -13,10 +13,8 @@ import gc
 import os
 import pickle
 
+from ketfeed.ingest.sandbox import PLACE
 from ketfeed.topics.match import Tagger
-
-PLACE = "KETFEED_NURSERY"
-"""Environment variable that names a file with the pickled rules while the fork server starts; not a setting."""
 
 
 def tagger_of(pickled: bytes) -> Tagger:

@@ -59,6 +59,8 @@ LAST = "ketfeed.ingest.nursery"
 """Its last module, which makes what is loaded by then the children's to share."""
 
 DOCUMENTS_PER_CHILD = 2_000  # then a fresh one: whatever leaks in C libraries ends there
+PLACE = "KETFEED_NURSERY"
+"""Environment variable that names a file with the pickled rules while the fork server starts; not a setting."""
 PIPE = 1024 * 1024  # bytes a pipe to or from a child holds: any usual document, and what it becomes
 PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
 HOPELESS = 1.0  # seconds after which a child loses its priority, too, and is not used again
@@ -328,12 +330,12 @@ def _fork_server(rules: bytes | None, finish: Callable[..., object] | None) -> I
             if rules is not None and hasattr(os, "memfd_create"):
                 file = stack.enter_context(os.fdopen(os.memfd_create("rules"), "wb", buffering=0))
                 file.write(rules)
-                os.environ["KETFEED_NURSERY"] = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+                os.environ[PLACE] = f"/proc/{os.getpid()}/fd/{file.fileno()}"
             forkserver.set_forkserver_preload([*LOADED, *([finish.__module__] if finish else []), LAST])
             try:
                 forkserver.ensure_running()
             finally:
-                os.environ.pop("KETFEED_NURSERY", None)
+                os.environ.pop(PLACE, None)
         yield
 
 

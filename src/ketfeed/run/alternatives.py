@@ -50,9 +50,10 @@ def is_wanted(source: Source, state: SourceState, seen: Seen) -> bool:
     if seen.held_until is not None or source.type != "feed":
         return False
     if seen.outcome in GOOD_OUTCOMES:
+        if not _long_quiet(state, seen.now) or not _is_time(state, seen.now, AGAIN_QUIET):
+            return False  # nearly always: what the document brought need not be looked at
         newest = max((date for date in seen.feed.dates if date <= seen.now), default=None) if seen.feed else None
-        now_known = replace(state, newest_at=newest or state.newest_at)
-        return is_quiet(now_known, seen.now) and _long_quiet(state, seen.now) and _is_time(state, seen.now, AGAIN_QUIET)
+        return is_quiet(replace(state, newest_at=newest or state.newest_at), seen.now)
     if seen.outcome in REFUSALS or seen.outcome in OURS:
         return False
     if seen.outcome == "gone":

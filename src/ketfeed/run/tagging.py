@@ -162,7 +162,7 @@ class _Children:
         return child
 
     def _ask(self, one: tuple[int, int]) -> Piece[Any]:
-        for _ in range(2):
+        for _ in range(self._workers + 1):  # all the children may have been killed at once
             child = self._free.get()
             try:
                 child.pipe.send(one)
