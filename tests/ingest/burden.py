@@ -6,6 +6,9 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def sleeps(_limits: object, _cpu: float) -> None:
@@ -15,9 +18,9 @@ def sleeps(_limits: object, _cpu: float) -> None:
 
 def burns(_limits: object, cpu: float) -> None:
     """Use the processor until the limit ends it."""
-    from ketfeed.ingest.sandbox import _allow
+    from ketfeed.ingest.child import allow
 
-    _allow(cpu)
+    allow(cpu)
     while True:
         pass
 
@@ -49,11 +52,41 @@ def sockets(_limits: object, _cpu: float) -> list[str]:
 
 def own_tagger(_limits: object, _cpu: float) -> bool:
     """Whether this child tags by a tagger of its own."""
-    from ketfeed.ingest import nursery, sandbox
+    from ketfeed.ingest import child, nursery
 
-    return nursery.shared is None or sandbox._tagger is not nursery.shared[1]
+    return nursery.shared is None or child._tagger is not nursery.shared[1]
 
 
 def loaded(_limits: object, _cpu: float) -> set[str]:
     """The packages this child has loaded."""
     return {name.partition(".")[0] for name in sys.modules}
+
+
+def echoes(what: T, _limits: object, _cpu: float) -> T:
+    """Give back what was given."""
+    return what
+
+
+def raises(error: BaseException, _limits: object, _cpu: float) -> None:
+    """Fail in a way of the test's choice."""
+    raise error
+
+
+def answers_what_cannot_be_told(_limits: object, _cpu: float) -> object:
+    """A result that no pickle holds."""
+    return lambda: None
+
+
+def environment(_limits: object, _cpu: float) -> set[str]:
+    """The variables this child sees."""
+    return set(os.environ)
+
+
+def own_id(_limits: object, _cpu: float) -> int:
+    """The process id of this child."""
+    return os.getpid()
+
+
+def parent(_limits: object, _cpu: float) -> int:
+    """The process that forked it."""
+    return os.getppid()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from tests.ingest import burden
 
 from ketfeed.errors import InternalFault, NotAFeed, ParseFailed, ParseTimeout, PollError
+from ketfeed.ingest import nursery
 from ketfeed.ingest.limits import Document
 from ketfeed.ingest.sandbox import EXTRA, Sandbox
 from ketfeed.model import NormalisedFeed, RuleSet, Source, Term, TopicRule
@@ -45,7 +47,9 @@ def play() -> Iterator[Callable[[Scenario], None]]:
     yield run
     pids = [child.pid for child in sandbox._children]
     sandbox.close()
+    assert len(pids) <= SETTINGS.parse_processes + EXTRA
     for pid in pids:
+        assert pid is not None
         assert not _is_running(pid), "a child outlived its sandbox"
 
 
@@ -133,6 +137,102 @@ def test_giving_up_a_document_frees_its_place(play: Callable[[Scenario], None]) 
     play(scenario)
 
 
+def test_a_document_behind_one_that_ends_its_child_is_read_all_the_same(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        await read(sandbox)
+        deaths = [asyncio.create_task(sandbox._run(burden.dies)) for _ in range(6)]
+        feeds = [asyncio.create_task(read(sandbox)) for _ in range(30)]
+        assert {type(result) for result in await asyncio.gather(*deaths, return_exceptions=True)} == {ParseFailed}
+        assert [len((await feed).entries) for feed in feeds] == [1] * 30
+
+    play(scenario)
+
+
+def test_an_answer_that_nobody_waits_for_is_dropped(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        await read(sandbox)
+        tasks = [asyncio.create_task(sandbox._run(burden.echoes, number)) for number in range(60)]
+        await asyncio.sleep(0)
+        for task in tasks[::3]:
+            task.cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [answer for answer in answers if isinstance(answer, int)] == [n for n in range(60) if n % 3]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 262_144 - 8, 1_048_576, 9_000_000])
+def test_documents_and_answers_of_any_size_pass(play: Callable[[Scenario], None], size: int) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        bodies = [bytes([number]) * size for number in range(5)]
+        assert await asyncio.gather(*(sandbox._run(burden.echoes, body) for body in bodies)) == bodies
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("error", [StopIteration("a"), SystemExit(3), KeyboardInterrupt(), ValueError("b")])
+def test_whatever_is_raised_fails_one_document(play: Callable[[Scenario], None], error: BaseException) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        with pytest.raises(InternalFault, match=type(error).__name__):
+            await sandbox._run(burden.raises, error)
+        with pytest.raises(InternalFault):
+            await sandbox._run(burden.answers_what_cannot_be_told)
+        assert len((await read(sandbox)).entries) == 1
+
+    play(scenario)
+
+
+def test_a_child_is_told_nothing_of_the_environment(
+    play: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the credentials of sources."""
+    monkeypatch.setenv("JOURNAL_TOKEN", "secret")
+    nursery.close()  # the next is started with the variable set
+
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        assert await sandbox._run(burden.environment) <= {*nursery.KEPT_ENVIRONMENT, "LC_CTYPE"}
+
+    play(scenario)
+
+
+def test_another_nursery_is_started_when_one_was_killed(play: Callable[[Scenario], None]) -> None:
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        sleeping = asyncio.create_task(sandbox._run(burden.sleeps))
+        parent = await sandbox._run(burden.parent)
+        os.kill(parent, signal.SIGKILL)
+        with pytest.raises(ParseFailed):
+            await sleeping
+        assert len((await read(sandbox)).entries) == 1
+        assert await sandbox._run(burden.parent) != parent
+
+    play(scenario)
+
+
+def test_nothing_outlives_a_poller_that_is_killed() -> None:
+    program = "import tests.ingest.test_sandbox as here; here.start(here.tell_and_hang)"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+    ) as poller:
+        assert poller.stdout is not None
+        pids = [int(pid) for pid in poller.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(map(_is_running, pids))
+        poller.kill()
+    ends = time.monotonic() + 10
+    while any(map(_is_running, pids)):
+        assert time.monotonic() < ends, "the nursery or a child is still there"
+        time.sleep(0.02)
+
+
+async def tell_and_hang(sandbox: Sandbox[NormalisedFeed]) -> None:
+    child, parent = await sandbox._run(burden.own_id), await sandbox._run(burden.parent)
+    hanging = asyncio.create_task(sandbox._run(burden.sleeps))
+    await asyncio.sleep(0)
+    sys.stdout.write(f"{child} {parent}\n")
+    sys.stdout.flush()
+    await hanging
+
+
 def test_a_child_inherits_no_socket(play: Callable[[Scenario], None]) -> None:
     async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
         assert await sandbox._run(burden.sockets) == []
@@ -143,7 +243,7 @@ def test_a_child_inherits_no_socket(play: Callable[[Scenario], None]) -> None:
 
 
 def in_a_process_of_its_own(scenario: str) -> None:
-    """Run a scenario of this file where no fork server runs yet: a process has one, as it was first started."""
+    """Run a scenario of this file where no nursery runs yet: a process has one, as it was first started."""
     program = f"import tests.ingest.test_sandbox as here; here.start(here.{scenario})"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -168,7 +268,6 @@ async def share_a_tagger(sandbox: Sandbox[NormalisedFeed]) -> None:
     assert [match.topic for match in (await read(sandbox)).taggings[0].matches] == ["mood"]
 
 
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux hands the rules to the fork server")
 def test_children_share_one_tagger_until_the_rules_change() -> None:
     in_a_process_of_its_own("share_a_tagger")
 
@@ -176,9 +275,19 @@ def test_children_share_one_tagger_until_the_rules_change() -> None:
 async def load_little(sandbox: Sandbox[NormalisedFeed]) -> None:
     packages = await sandbox._run(burden.loaded)
     assert "feedparser" in packages
-    assert not packages & {"pydantic", "pydantic_settings", "sqlalchemy", "httpx", "structlog", "rich", "typer"}
+    assert not packages & {
+        "asyncio",
+        "multiprocessing",
+        "pydantic",
+        "pydantic_settings",
+        "sqlalchemy",
+        "httpx",
+        "structlog",
+        "rich",
+        "typer",
+    }
 
 
 def test_a_child_loads_nothing_it_has_no_use_for() -> None:
-    """Every child and the fork server would have it in memory: 8 to 15 MiB each."""
+    """Every child and the nursery would have it in memory: 8 to 15 MiB each."""
     in_a_process_of_its_own("load_little")
