@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from tests.store.making import HOUR, NOW, catalog, entry, save, source, titles, write
@@ -34,6 +36,28 @@ def test_migrations_lead_to_the_schema_of_the_code(tmp_path: Path) -> None:
         )
         assert compare_metadata(context, METADATA) == []
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_the_index_of_a_database_of_before_is_put_together_like_that_of_a_new_one(tmp_path: Path) -> None:
+    def settings(path: Path) -> dict[str, int]:
+        connection = sqlite3.connect(path)
+        found = dict(connection.execute("SELECT k, v FROM entry_fts_config").fetchall())
+        connection.close()
+        return found
+
+    new, old = tmp_path / "new.db", tmp_path / "old.db"
+    Store.open(f"sqlite:///{new}").close()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    database = Database(f"sqlite:///{old}")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    database.close()
+    assert "automerge" not in settings(old)
+    Store.open(f"sqlite:///{old}").close()
+    assert settings(old) == settings(new)
+    assert settings(new)["automerge"] == 12
 
 
 def test_opening_again_keeps_everything(tmp_path: Path) -> None:

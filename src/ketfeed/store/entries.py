@@ -39,8 +39,13 @@ class Entries:
         if not batch:
             return []
         try:
-            with self._database.write() as connection:
-                return saving.save(connection, batch, self._candidates)
+            try:
+                with self._database.write() as connection:
+                    return saving.save(connection, batch, self._candidates)
+            except saving.Unsure:
+                self._candidates.forget()
+                with self._database.write() as connection:
+                    return saving.save(connection, batch, self._candidates, one_by_one=True)
         except StoreError as error:
             self._candidates.forget()
             raise StorageFailed(str(error)) from error

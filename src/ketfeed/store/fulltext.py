@@ -9,20 +9,26 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
 
-COLUMNS = "title, names, summary_text, text"
+WORDS = ("title", "names", "summary_text", "text")
+"""Columns of ``entry`` that are searched."""
+COLUMNS = ", ".join(WORDS)
 
 
-def add(connection: Connection, first: int, last: int) -> None:
-    """Index the entries with numbers from ``first`` to ``last``."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            f"INSERT INTO entry_fts(rowid, {COLUMNS}) SELECT number, {COLUMNS} FROM entry WHERE number BETWEEN ? AND ?",  # noqa: S608  # a constant
-            (first, last),
-        )
+def add(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Index entries given as their number and the values of WORDS, as they stand in their rows.
+
+    The index could read them back from the rows, but those lie on pages that may have left the cache already.
+    """
+    if rows and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_ADD, rows)
+
+
+_ADD = f"INSERT INTO entry_fts(rowid, {COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608  # a constant
 
 
 def remove(connection: Connection, numbers: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 ```
 batch ─▶ BEGIN IMMEDIATE
-         ├─ a savepoint: the documents of all polls together; when one cannot be stored, each in a savepoint of its own
+         ├─ the documents of all polls together; when one cannot be stored: ROLLBACK, then each in a savepoint
          │    compare   stored raw ids and content hashes → new, edited, unchanged      comparing.py
          │    link      new entries to stories                                           linking.py
          │    write     entries, full text, matches
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 from uuid import uuid5
 
@@ -48,8 +49,18 @@ anything else is a bug of ours."""
 Visit = tuple[PollWrite, SourceFacts]
 
 
-def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) -> list[PollCounts]:
-    """Write a batch inside the running transaction; one PollCounts per poll, in order."""
+class Unsure(Exception):
+    """Some document of a batch cannot be stored, and what was written of the batch is to be rolled back."""
+
+
+def save(
+    connection: Connection, batch: Sequence[PollWrite], known: Candidates, *, one_by_one: bool = False
+) -> list[PollCounts]:
+    """Write a batch inside the running transaction; one PollCounts per poll, in order.
+
+    one_by_one: each document in a savepoint of its own, so that one that cannot be stored is told from the others.
+    Raises Unsure without it.
+    """
     sources = load_sources(connection, {write.source.id for write in batch})
     saver = _Saver(
         connection,
@@ -58,6 +69,7 @@ def save(connection: Connection, batch: Sequence[PollWrite], known: Candidates) 
         backfill=read_number(connection, "backfill", 20),
         waiting=any_waiting(connection),
         known=known,
+        one_by_one=one_by_one,
     )
     visits = [(write, sources[write.source.id]) for write in batch if write.source.id in sources]
     stored = iter([count for part in _parts(visits) for count in saver.documents(part)])
@@ -132,34 +144,47 @@ class _Saver:
     backfill: int
     known: Candidates
     waiting: bool  # editors' decisions about entries not stored yet
+    one_by_one: bool
     changed: Changed = field(default_factory=Changed)
 
     def documents(self, visits: Sequence[Visit]) -> list[PollCounts]:
-        """Store the documents of some visits inside a savepoint; an error of one document is in its result.
+        """Store the documents of some visits; when ``one_by_one``, an error of one document is in its result.
 
-        All are written together, because a statement for hundreds of rows costs little more than for one. Only when
-        that fails is each tried alone, to find the one that cannot be stored.
+        All are written together, because a statement for hundreds of rows costs little more than for one, and without
+        a savepoint, because SQLite would keep a copy of every page they touch. Raises Unsure when they cannot be.
         """
         if not any(write.feed for write, _ in visits):
             return [PollCounts()] * len(visits)
-        first_number = self.next_number
-        savepoint = self.connection.begin_nested()
+        if self.one_by_one:
+            return [self._alone(visit) for visit in visits]
         try:
-            counts, changed = self._documents(visits)
+            return self._keep(visits, *self._documents(visits))
         except exc.OperationalError:
             raise
         except Exception as error:  # one document, whatever it does to us, never costs the others their poll
+            raise Unsure from error
+
+    def _alone(self, visit: Visit) -> PollCounts:
+        """Store one document inside a savepoint."""
+        first_number = self.next_number
+        savepoint = self.connection.begin_nested()
+        try:
+            counts, changed = self._documents([visit])
+        except exc.OperationalError:
+            raise
+        except Exception as error:
             savepoint.rollback()
             self.known.forget()
             self.next_number = first_number
-            if len(visits) > 1:
-                return [count for visit in visits for count in self.documents([visit])]
             sentence = f"The entries could not be stored: {type(error).__name__}: {_short(error)}"
             if isinstance(error, BadPoll):
-                return [PollCounts(error=sentence, outcome="storage")]
-            log.exception("internal", source=visits[0][1].id)
-            return [PollCounts(error=sentence, outcome="internal")]
+                return PollCounts(error=sentence, outcome="storage")
+            log.exception("internal", source=visit[1].id)
+            return PollCounts(error=sentence, outcome="internal")
         savepoint.commit()
+        return self._keep([visit], counts, changed)[0]
+
+    def _keep(self, visits: Sequence[Visit], counts: list[PollCounts], changed: Changed) -> list[PollCounts]:
         self.changed.update(changed)
         for (_, source), count in zip(visits, counts, strict=True):
             source.entries += count.new
@@ -212,7 +237,7 @@ class _Saver:
         ]
         insert_rows(connection, ENTRY, _ENTRY_ROW, rows)
         write_reasons(connection, links)
-        fulltext.add(connection, first, self.next_number - 1)
+        fulltext.add(connection, [(one.number, *_words(one.entry)) for one in new])
         insert_rows(connection, MATCH, _MATCH_ROW, [(one.number, *match) for one in new for match in one.entry.matches])
         changed = self._place(new, set(links.joined.values()))
         if self.waiting:
@@ -232,6 +257,7 @@ class _Saver:
 
 
 _WIDTH = len(ROW)
+_words = attrgetter(*fulltext.WORDS)
 _ENTRY_ROW = ("number", "source", "story", "first_seen", "changed_at", "announced", "edited", *ROW)
 _MATCH_ROW = ("entry", "topic", "position", "score", "reasons")
 
@@ -258,8 +284,7 @@ def change_entries(connection: Connection, edited: Sequence[Edited], version: in
             columns |= {"relevant": row.relevant, "kind": row.kind, "tagging": row.tagging}
         rows.append(columns)
     run_many(connection, _UPDATE_ENTRY, rows)
-    for number in numbers:
-        fulltext.add(connection, number, number)
+    fulltext.add(connection, [(one.row.number, *_words(one.entry)) for one in edited])
     tagged = [one for one in edited if one.entry.tagged]
     run_many(connection, _DELETE_MATCHES, [{"at_entry": one.row.number} for one in tagged])
     matches = [(one.row.number, *match) for one in tagged for match in one.entry.matches]
