@@ -195,15 +195,17 @@ def test_a_child_is_told_nothing_of_the_environment(
     play(scenario)
 
 
-def test_another_nursery_is_started_when_one_was_killed(play: Callable[[Scenario], None]) -> None:
+def test_no_document_is_lost_with_the_nursery_and_another_one_is_started(play: Callable[[Scenario], None]) -> None:
     async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
-        sleeping = asyncio.create_task(sandbox._run(burden.sleeps))
-        parent = await sandbox._run(burden.parent)
-        os.kill(parent, signal.SIGKILL)
-        with pytest.raises(ParseFailed):
-            await sleeping
-        assert len((await read(sandbox)).entries) == 1
-        assert await sandbox._run(burden.parent) != parent
+        old = await sandbox._run(burden.parent)
+        reading = [asyncio.create_task(read(sandbox)) for _ in range(20)]
+        await asyncio.sleep(0)
+        os.kill(old, signal.SIGKILL)
+        assert [len((await feed).entries) for feed in reading] == [1] * 20
+        for _ in range(2):
+            with pytest.raises(ParseFailed):
+                await sandbox._run(burden.dies)
+        assert await sandbox._run(burden.parent) not in (old, 1)
 
     play(scenario)
 

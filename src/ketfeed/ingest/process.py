@@ -78,6 +78,8 @@ class Child:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._alarm: asyncio.TimerHandle | None = None
         self._too_late = False
+        self._killed = False
+        self._culprit: Task | None = None  # that it was killed for; it may have got on to the next
         self._outgoing: deque[memoryview] = deque()
         self._writing = False  # by the loop
         self._answers = _Frames()
@@ -86,7 +88,7 @@ class Child:
             os.set_blocking(pipe, False)
         os.set_blocking(self._to_child, False)
         self._loop.add_reader(self._from_child, self._receive)
-        self._loop.add_reader(self._status, self._end)
+        self._loop.add_reader(self._status, self._hear_status)
         self._send(pickle.dumps(outfit))
 
     def _fork(self, nursery: Nursery) -> None:
@@ -138,7 +140,7 @@ class Child:
         return waiting
 
     def take_all(self) -> list[Task]:
-        """The tasks of a child that has ended, without having begun them."""
+        """The tasks of a child that has ended, of which none is to blame."""
         waiting = [task for task in self.tasks if task is not None and not task.answer.done()]
         self.tasks.clear()
         return waiting
@@ -155,8 +157,11 @@ class Child:
             self._close(self._to_child)
 
     def kill(self) -> None:
-        """End it now."""
+        """End it now, because of what it is at."""
         self.spent = True
+        if not self._killed:
+            self._killed = True
+            self._culprit = self.tasks[0] if self.tasks else None
         if self.pid is None:  # it is about to ask for its outfit
             self._close(self._to_child)
         elif not self.has_ended:
@@ -166,7 +171,7 @@ class Child:
     def join(self) -> None:
         """Wait for the end of a child that was killed; nothing is told to anybody any more."""
         if not self.has_ended:
-            select.select([self._status], [], [], ENDING)
+            select.select([self._status if self._status >= 0 else self._from_child], [], [], ENDING)
             self._let_go()
         for task in self.tasks:
             if task is not None:
@@ -192,6 +197,8 @@ class Child:
             self.kill()
         if self._answers.at_end and not self.has_ended:
             self._loop.remove_reader(self._from_child)
+            if self._status < 0:
+                self._end(None)
 
     def _hear(self, frame: memoryview) -> None:
         try:
@@ -217,19 +224,24 @@ class Child:
         self.busy_since = None
         self.free_since = time.monotonic()
 
-    def _end(self) -> None:
-        """It has ended: hear what it said last, and tell whoever waits for the task it was at."""
+    def _hear_status(self) -> None:
+        """It has ended, or the nursery has, which would have said so; then the end of its answers must tell."""
         said = os.read(self._status, 4)
-        code = int.from_bytes(said, "big", signed=True) if said else None
-        if code is None:  # the nursery has ended, and its children should have
-            self.kill()
         self._receive()
+        if said or self._answers.at_end:
+            self._end(int.from_bytes(said, "big", signed=True) if said else None)
+        else:
+            self._close(self._status)
+            self._status = -1
+
+    def _end(self, code: int | None) -> None:
+        """Tell whoever waits for the task it was at. ``code``: as of subprocess; None: nobody knows."""
         self._let_go()
         self._rest()
         if not self._ready.done():
             self._ready.set_exception(ParseFailed(f"the parser ended with {code} before it began"))
             self._ready.exception()  # whether or not somebody waits
-        if self.tasks:
+        if self.tasks and (not self._killed or self.tasks[0] is self._culprit):
             first = self.tasks.popleft()
             if first is not None:
                 first.end(None, self._reason(code))

@@ -41,6 +41,7 @@ AHEAD = 2  # documents a child has: the one it reads and the one after
 PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
 HOPELESS = 1.0  # seconds after which a child loses its priority, too, and is not used again
 KEPT = 10.0  # seconds an unused extra child is kept
+TRIES = 3  # to start a child
 EXTRA = 6  # children beyond parse_processes while others are late; each may take parse_memory
 
 T = TypeVar("T")
@@ -204,29 +205,38 @@ class Sandbox(Generic[F]):
 
     async def _start(self) -> None:
         """Start a child; the first waits for the nursery to load the parser."""
-        try:
-            child = await self._make_child()
-        except Exception as error:  # noqa: BLE001  # told to whoever waits longest, or he would wait for ever
-            self._starting.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-            if self._waiting:
-                fault = InternalFault(f"no reader could be started: {type(error).__name__}: {error}")
-                self._waiting.popleft().end(None, fault)
-                self._serve()
-            return
+        fault: Exception | None = None
+        child: Child | None = None
+        for _ in range(TRIES):
+            try:
+                child = await self._make_child()
+                break
+            except Exception as error:  # noqa: BLE001  # told to whoever waits longest, or he would wait for ever
+                fault = error
         self._starting.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-        self._changed(child)
+        if child is not None:
+            self._changed(child)
+        elif self._waiting:
+            sentence = f"no reader could be started: {type(fault).__name__}: {fault}"
+            self._waiting.popleft().end(None, InternalFault(sentence))
+            self._serve()
 
     async def _make_child(self) -> Child:
+        """Raises OSError when there is no process left, ParseFailed when it ended at once."""
         rules, finish, settings = self._rules, self._finish, self._settings
         outfit = Outfit(rules, finish, Limits.of(settings), settings.parse_cpu, settings.parse_memory)
         home = await asyncio.to_thread(nursery, rules, [finish.__module__] if finish else [])
-        child = Child(home, outfit, settings.parse_wall, self._changed)
+        try:
+            child = Child(home, outfit, settings.parse_wall, self._changed)
+        except BrokenPipeError:  # it is about to end, or has
+            await asyncio.to_thread(home.close)
+            raise
         self._alive.add(child)
         await child.ready()
-        if self._closed or rules is not self._rules:
-            child.leave()
-        else:
+        if rules is self._rules:
             self._children.add(child)
+        else:
+            child.leave()
         return child
 
     def _changed(self, child: Child) -> None:
