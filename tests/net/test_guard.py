@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -174,6 +175,22 @@ def test_no_denied_ipv4_address_passes_inside_an_ipv6_address(address: str) -> N
 def test_no_denied_ipv6_address_passes(number: int) -> None:
     with pytest.raises(BlockedAddress):
         check_address(str(IPv6Address(number)))
+
+
+def test_denied_ipv4_networks_do_not_overlap() -> None:
+    """They are looked up by their first and last addresses."""
+    ordered = sorted(DENIED_V4, key=lambda row: row[0])
+    assert all(one[-1] < other[0] for (one, _), (other, _) in pairwise(ordered))
+
+
+@pytest.mark.parametrize("network", [network for network, _ in DENIED_V4], ids=str)
+def test_a_denied_ipv4_network_is_denied_from_its_first_to_its_last_address(network: IPv4Network) -> None:
+    for address in (network[0], network[-1]):
+        with pytest.raises(BlockedAddress):
+            check_address(str(address))
+    for number in (int(network[0]) - 1, int(network[-1]) + 1):
+        if 0 <= number < 2**32 and not any(IPv4Address(number) in other for other, _ in DENIED_V4):
+            check_address(str(IPv4Address(number)))
 
 
 @settings(max_examples=500)

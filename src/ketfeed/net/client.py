@@ -12,13 +12,11 @@ Politeness towards a host (one at a time, a pause between, Retry-After) is the c
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Self
+from types import TracebackType
 from urllib.parse import urljoin
 
 import certifi
@@ -38,9 +36,11 @@ from ketfeed.errors import (
 from ketfeed.model import Auth, FetchResult, Redirect, Validators
 from ketfeed.net.decode import ACCEPT_ENCODING, Decoder
 from ketfeed.net.guard import Target, judge_url, networks, printable
+from ketfeed.net.limit import TimeLimit
 from ketfeed.net.proxy import Proxy
+from ketfeed.net.request import HARMLESS, Headers, conditions, lines, own_headers, raw, write_request
 from ketfeed.net.resolve import Resolver, SystemResolver
-from ketfeed.net.transport import Exchange, GuardedTransport, Limits, write_request
+from ketfeed.net.transport import Exchange, GuardedTransport, Limits
 from ketfeed.settings import Settings
 
 FEED_ACCEPT = (
@@ -57,22 +57,9 @@ LARGE = 256 * 1024  # bytes of a decoded body from which it needs one of the few
 LARGE_AT_A_TIME = 2
 """Fifty bodies of 10 MiB at once would be half a gigabyte: a large one waits, unread, until another has ended."""
 
-OURS = frozenset({
-    "accept-encoding", "connection", "content-length", "expect", "host", "if-match", "if-modified-since",
-    "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "proxy-authorization", "proxy-connection",
-    "range", "te", "trailer", "transfer-encoding", "upgrade",
-})  # fmt: skip
-"""Headers a source may not set: they decide about framing, caching and the connection."""
-
-HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
-"""Headers of a source that may follow a redirect to another origin; any other could be a secret."""
-
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
-Headers = Sequence[tuple[str, str]]
 Turn = Callable[[str], AbstractAsyncContextManager[None]]
 """Politeness from outside: entered with the host before a request to it, left when its reply has been read."""
 Place = Callable[[], Awaitable[object]]
@@ -98,6 +85,7 @@ class Client:
         self._user_agent = user_agent
         self._allow = networks(settings.allow_networks)
         self._large = asyncio.Semaphore(LARGE_AT_A_TIME)
+        self._ready: dict[str, bytes] = {}  # by Accept: headers that are the same for nearly every source
         self._transport = GuardedTransport(
             resolver or SystemResolver(),
             Limits(connect=settings.connect_timeout, headers=settings.max_headers, wire=settings.max_wire),
@@ -126,8 +114,8 @@ class Client:
         on return); waiting there counts neither for the deadline nor in ``seconds``. Any HTTP reply is a result, also
         304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
         """
-        async with _Bounded(deadline or self._settings.deadline) as bound:
-            own = _own_headers(headers, auth)
+        with _Bounded(deadline or self._settings.deadline) as bound:
+            own = own_headers(headers, auth)
             return await self._follow(url, accept, own, validators, turn, large, bound)
 
     async def post(
@@ -136,10 +124,10 @@ class Client:
         """Send a body to a hub or webhook. A redirect is a result like any other; the reply's body is not read."""
         from ketfeed.net.post import post  # loads httpx
 
-        async with _Bounded(deadline or self._settings.deadline) as bound:
+        with _Bounded(deadline or self._settings.deadline) as bound:
             sent = [("user-agent", self._user_agent), ("accept-encoding", ACCEPT_ENCODING)]
-            sent += [("content-type", content_type), *_own_headers(headers, None)]
-            response = await post(self._transport, self._allow, url, _raw(sent), body)
+            sent += [("content-type", content_type), *own_headers(headers, None)]
+            response = await post(self._transport, self._allow, url, raw(sent), body)
             return FetchResult(
                 url=url,
                 final_url=str(response.request.url),
@@ -167,8 +155,7 @@ class Client:
         hops: list[Redirect] = []
         wire = 0
         while True:
-            sent, conditional = self._headers_for(target, first, accept, own, validators)
-            request = write_request("GET", target, _raw(sent))
+            request, conditional = self._request_for(target, first, accept, own, validators)
             if turn is None:
                 exchange, body = await self._visit(target, request, large, bound)
             else:
@@ -207,25 +194,26 @@ class Client:
             raise TooManyRedirects(f"redirects go round in a circle at {printable(target.url)}")
         return target
 
-    def _headers_for(
+    def _request_for(
         self, target: Target, first: Target, accept: str, own: Headers, validators: Validators | None
-    ) -> tuple[list[tuple[str, str]], bool]:
-        """Request headers for one hop, and whether the request is conditional."""
+    ) -> tuple[bytes, bool]:
+        """The request of one hop, and whether it is conditional."""
         at_home = target.origin == first.origin
         chosen = {name: value for name, value in own if at_home or name in HARMLESS}
-        sent = [
-            ("user-agent", chosen.pop("user-agent", self._user_agent)),
-            ("accept", chosen.pop("accept", accept)),
-            ("accept-encoding", ACCEPT_ENCODING),
-            *chosen.items(),
-        ]
-        if validators is None or not self._is_at(validators.url, target):
-            return sent, False
-        if validators.etag is not None and _VALUE.fullmatch(validators.etag):
-            sent.append(("if-none-match", validators.etag))
-        if validators.last_modified is not None and _VALUE.fullmatch(validators.last_modified):
-            sent.append(("if-modified-since", validators.last_modified))
-        return sent, sent[-1][0].startswith("if-")
+        headers = self._common(accept) if not chosen else self._with_own(accept, chosen)
+        asked = conditions(validators) if validators is not None and self._is_at(validators.url, target) else []
+        return write_request("GET", target, headers + lines(raw(asked))), bool(asked)
+
+    def _common(self, accept: str) -> bytes:
+        """The headers of a source that has none of its own."""
+        ready = self._ready.get(accept)
+        if ready is None:
+            ready = self._ready[accept] = self._with_own(accept, {})
+        return ready
+
+    def _with_own(self, accept: str, chosen: dict[str, str]) -> bytes:
+        sent = [("user-agent", chosen.pop("user-agent", self._user_agent)), ("accept", chosen.pop("accept", accept))]
+        return lines(raw([*sent, ("accept-encoding", ACCEPT_ENCODING), *chosen.items()]))
 
     def _is_at(self, url: str, target: Target) -> bool:
         """Whether a remembered address is the target in another or the same spelling."""
@@ -265,41 +253,20 @@ class Client:
                 self._large.release()
 
 
-class _Bounded:
+class _Bounded(TimeLimit):
     """The deadline of a whole call, and the last place where an exception gets its class."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._limit = asyncio.timeout(seconds)
-        self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
-        self._spent = 0.0  # while the clock stands still
+    __slots__ = ()
 
-    async def __aenter__(self) -> Self:
-        await self._limit.__aenter__()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            await self._limit.__aexit__(kind, error, trace)  # type: ignore[arg-type]  # passed on as it came
+            super().__exit__(kind, error, trace)
         except TimeoutError:
-            raise PollTimeout(f"no complete answer within {self._seconds:g} s") from None
+            raise PollTimeout(f"no complete answer within {self.seconds:g} s") from None
         if isinstance(error, Exception) and not isinstance(error, PollError):
             raise InternalFault(f"{type(error).__name__} while fetching: {printable(str(error))}") from error
-
-    def spent(self) -> float:
-        """Seconds since the start, without those spent waiting for a turn."""
-        return self._loop.time() - self._started
-
-    def stop(self) -> None:
-        """Let the clock stand still: what is waited for now is not the server's doing."""
-        self._spent = self.spent()
-        self._limit.reschedule(None)
-
-    def go_on(self) -> None:
-        """Let it run again from where it stood."""
-        self._started = self._loop.time() - self._spent
-        self._limit.reschedule(self._started + self._seconds)
 
 
 def outcome_error(result: FetchResult) -> PollError | None:
@@ -347,40 +314,5 @@ def _location(exchange: Exchange, target: Target) -> str:
         raise RedirectFailed(f"status {exchange.status} points to an unusable address: {printable(text)}") from None
 
 
-def _own_headers(headers: Headers, auth: Auth | None) -> Headers:
-    """A source's headers with names in lower case, and its credentials. Raises BadUrl for what HTTP cannot carry."""
-    own = []
-    for name, value in headers:
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise BadUrl(f"the header {printable(name)} of this source cannot be sent; correct headers: in feeds.yaml")
-        if name.lower() not in OURS:
-            own.append((name.lower(), value.strip()))
-    if auth is not None:
-        own = [pair for pair in own if pair[0] != "authorization"] + [("authorization", _credentials(auth))]
-    return own
-
-
-def _credentials(auth: Auth) -> str:
-    """Value of the Authorization header; the secret is read now and kept nowhere. Raises AuthRequired."""
-    secret = os.environ.get(auth.env, "")
-    if not secret or not _VALUE.fullmatch(secret):
-        raise AuthRequired(f"the environment variable {auth.env} is empty or holds a control character")
-    if auth.scheme == "basic":
-        return "Basic " + base64.b64encode(secret.encode()).decode("ascii")
-    return f"Bearer {secret}"
-
-
 def _text(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-
-
-def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), _bytes(value)) for name, value in headers]
-
-
-def _bytes(value: str) -> bytes:
-    """Header values come in as latin-1 and go out byte for byte; only an editor's own can hold anything else."""
-    try:
-        return value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode("utf-8", "replace")

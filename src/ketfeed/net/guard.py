@@ -11,10 +11,12 @@ an explicit list of networks.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton
 from urllib.parse import quote
 
 import idna
@@ -38,7 +40,10 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_COMMON = re.compile(r"(https?)://([a-z0-9_.\-]+)(?::([0-9]{1,5}))?((?:[/?][!-~]*)?)")
+"""Nearly every address: nothing in it is odd before its host has been looked at, or its path for what is encoded."""
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _PLAIN_V4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _DIGITS = re.compile(r"[0-9]+")
@@ -102,10 +107,28 @@ def _networks(allow: tuple[str, ...]) -> Networks:
 def judge_address(ip: str, allow: Networks = ()) -> None:
     """As check_address, with networks already read."""
     try:
-        address = ip_address(ip)
-    except ValueError:
+        if _PLAIN_V4.fullmatch(ip):
+            _judge_v4(ip, allow)
+        else:
+            _judge(ip_address(ip), allow)
+    except (ValueError, OSError):
         raise BlockedAddress(f"{printable(ip)} is not an address that can be judged") from None
-    _judge(address, allow)
+
+
+def _judge_v4(ip: str, allow: Networks) -> None:
+    """As ``_judge``, for four decimal numbers: a public address, and nearly all are, without an object for it.
+
+    Raises OSError when a number is above 255.
+    """
+    number = int.from_bytes(inet_pton(AF_INET, ip))
+    at = bisect_right(_DENIED_FROM, number)
+    if at and number <= _DENIED_TO[at - 1]:
+        _judge(IPv4Address(number), allow)
+
+
+_DENIED_FROM = sorted(int(network[0]) for network, _ in DENIED_V4)
+_DENIED_TO = sorted(int(network[-1]) for network, _ in DENIED_V4)
+"""First and last addresses of the denied networks, which do not overlap."""
 
 
 def _judge(address: IPv4Address | IPv6Address, allow: Networks) -> None:
@@ -118,12 +141,17 @@ def judge_url(url: str, allow: Networks = ()) -> Target:
     """As check_url, with networks already read; returns the parts that were judged, so that no one reads them twice."""
     if len(url) > MAX_URL:
         raise BadUrl(f"the address is {len(url)} characters long, at most {MAX_URL} are accepted")
-    if _CONTROL.search(url):
-        raise BadUrl(f"the address {printable(url)} contains a control character")
-    if url != url.strip():
-        raise BadUrl(f"the address {printable(url)} begins or ends with a space")
-    scheme, authority, rest = _split(url)
-    host, port = _split_authority(authority, scheme, url)
+    common = _COMMON.fullmatch(url)
+    if common is not None:
+        scheme, host, digits, rest = common.groups()
+        port = _port(digits, scheme, url)
+    else:
+        if _CONTROL.search(url):
+            raise BadUrl(f"the address {printable(url)} contains a control character")
+        if url != url.strip():
+            raise BadUrl(f"the address {printable(url)} begins or ends with a space")
+        scheme, authority, rest = _split(url)
+        host, port = _split_authority(authority, scheme, url)
     host, literal = _judge_host(host, allow, url)
     if port in BAD_PORTS:
         raise BlockedPort(f"port {port} of {printable(url)} belongs to another protocol than HTTP")
@@ -162,7 +190,7 @@ def _split_authority(authority: str, scheme: str, url: str) -> tuple[str, int]:
     return host, _port(port, scheme, url)
 
 
-def _port(text: str, scheme: str, url: str) -> int:
+def _port(text: str | None, scheme: str, url: str) -> int:
     if not text:
         return DEFAULT_PORTS[scheme]
     if not _DIGITS.fullmatch(text) or len(text) > 8 or int(text) > 65_535:
@@ -184,9 +212,9 @@ def _judge_host(host: str, allow: Networks, url: str) -> tuple[str, bool]:
         _judge(v6, allow)
         return str(v6), True
     name = _ascii(host).removesuffix(".")
-    labels = name.split(".")
-    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(name) > 253 or not _NAME.fullmatch(name):
         raise BadUrl(f"{printable(host)} is not a host name")
+    labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):
         _judge_number(name, labels, allow)
         return name, True
@@ -213,10 +241,9 @@ def _judge_number(name: str, labels: list[str], allow: Networks) -> None:
     """
     if _PLAIN_V4.fullmatch(name):
         try:
-            address = IPv4Address(name)
-        except ValueError:
+            _judge_v4(name, allow)
+        except OSError:
             raise BadUrl(f"{name} is not an IPv4 address") from None
-        _judge(address, allow)
         return
     for reading in (_read_v4(labels, octal=True), _read_v4(labels, octal=False)):
         if reading is not None:

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import httpx
 
 from ketfeed.net.guard import Networks, judge_url
-from ketfeed.net.transport import Exchange, GuardedTransport, write_request
+from ketfeed.net.request import lines, write_request
+from ketfeed.net.transport import Exchange, GuardedTransport
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -35,7 +36,8 @@ class Guarded(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         target = judge_url(str(request.url), self._allow)
         body = await request.aread()
-        headers = [(name.lower(), value) for name, value in request.headers.raw]
+        pairs = [(name.lower(), value) for name, value in request.headers.raw]
+        headers = lines(pair for pair in pairs if pair[0] not in (b"host", b"connection"))  # write_request has its own
         exchange = await self._transport.open(target, write_request(request.method, target, headers, body))
         return httpx.Response(exchange.status, headers=exchange.headers, stream=_Body(exchange), request=request)
 

@@ -36,6 +36,7 @@ from ketfeed.errors import (
     Truncated,
 )
 from ketfeed.net.guard import Networks, Target, judge_address, printable
+from ketfeed.net.limit import TimeLimit
 from ketfeed.net.proxy import Proxy
 from ketfeed.net.resolve import Resolver
 
@@ -55,19 +56,22 @@ class Limits:
 
 
 class Exchange(asyncio.Protocol):
-    """Writes one request and reads one reply; ``head()``, then ``pieces()``."""
+    """Writes one request and reads one reply; ``head()``, then ``pieces()``; ``close()`` must follow."""
+
+    __slots__ = (
+        "_body_size", "_count", "_ended", "_error", "_head", "_head_size", "_headed", "_held", "_interim", "_limits",
+        "_more", "_parser", "_pieces", "_request", "_transport", "_until_close", "headers", "received", "status",
+    )  # fmt: skip
 
     def __init__(self, request: bytes, limits: Limits) -> None:
-        loop = asyncio.get_running_loop()
         self.received = 0  # bytes, all of it
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._request = request
         self._limits = limits
-        self._parser = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)  # RFC 9112 section 2.2 allows it
+        self._parser: httptools.HttpResponseParser | None = None  # while there is a connection
         self._transport: asyncio.Transport | None = None
-        self._head: asyncio.Future[None] = loop.create_future()
+        self._head: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self._more: asyncio.Future[None] | None = None
         self._error: PollError | None = None
         self._pieces: list[bytes] = []
@@ -84,11 +88,11 @@ class Exchange(asyncio.Protocol):
 
     async def head(self) -> None:
         """Wait until status and headers are there."""
+        assert self._head is not None  # noqa: S101  # asked for once
         try:
             await self._head
         finally:
-            self._head = asyncio.get_running_loop().create_future()  # it would keep its exception, see _take_error
-            self._head.cancel()
+            self._head = None  # it would keep its exception, see _take_error
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body in pieces, without transfer coding; raises what ended it early."""
@@ -107,19 +111,23 @@ class Exchange(asyncio.Protocol):
             await self._more
 
     def close(self) -> None:
-        """Drop the connection at once, whatever has been read."""
+        """Drop the connection at once, whatever has been read. Nothing can be asked of the exchange afterwards."""
         self._ended = True
         if self._transport is not None:
             self._transport.abort()
+            self._transport = None
+        self._parser = None  # it holds our methods: a circle, with all that was read, until the collector runs
 
     # ------------------------------------------------------------ the connection's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's classes
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)  # RFC 9112 section 2.2 allows it
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if self._ended:
+        if self._ended or self._parser is None:
             return
         self.received += len(data)
         try:
@@ -161,7 +169,7 @@ class Exchange(asyncio.Protocol):
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        if self._headed or self._ended:
+        if self._headed or self._ended or self._parser is None:
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200:
@@ -172,10 +180,10 @@ class Exchange(asyncio.Protocol):
             return
         self.status = status
         self._headed = True
-        fault = self._framing_fault()
+        fault = self._framing_fault(self._parser.get_http_version())
         if fault:
             self._fail(ProtocolFailed(fault))
-        elif not self._head.done():
+        elif self._head is not None and not self._head.done():
             self._head.set_result(None)
 
     def on_body(self, piece: bytes) -> None:
@@ -199,9 +207,8 @@ class Exchange(asyncio.Protocol):
 
     # ------------------------------------------------------------ inside
 
-    def _framing_fault(self) -> str:
+    def _framing_fault(self, version: str) -> str:
         """What is wrong with the length of the body (RFC 9112 section 6.3), or an empty string; llhttp checks more."""
-        version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             return f"HTTP/{version} was answered to an HTTP/1.1 request"
         if self.status < 100:
@@ -235,7 +242,7 @@ class Exchange(asyncio.Protocol):
             return
         self._ended = True
         self._error = error
-        if not self._head.done():
+        if self._head is not None and not self._head.done():
             self._head.set_exception(error)
         self._wake()
         if self._transport is not None:
@@ -293,13 +300,12 @@ class GuardedTransport:
         ends = loop.time() + self._limits.connect
         failure: PollError = ConnectionFailed(f"{target.host} could not be reached")
         for index, address in enumerate(addresses):
-            share = max(ends - loop.time(), 0.01) / (len(addresses) - index)
-            limit = asyncio.timeout(share)
+            limit = TimeLimit(max(ends - loop.time(), 0.01) / (len(addresses) - index))
             try:
-                async with limit:
+                with limit:
                     return await self._open(target, address, request)
             except TimeoutError:
-                if not limit.expired():
+                if not limit.expired:
                     failure = ConnectionFailed(f"{target.host} could not be reached (the system gave up)")
                 else:
                     failure = PollTimeout(f"no connection to {target.host} within {self._limits.connect:g} s")
@@ -336,13 +342,6 @@ class GuardedTransport:
             flags=socket.AI_NUMERICHOST,
         )
         return exchange
-
-
-def write_request(method: str, target: Target, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> bytes:
-    """The request as it goes out; names in lower case. Host and request target come from what was judged."""
-    lines = [f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}".encode("ascii")]
-    lines += [name + b": " + value for name, value in headers if name not in (b"host", b"connection")]
-    return b"\r\n".join([*lines, b"Connection: close", b"", body])
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
