@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.store.making import DAY, HOUR, NOW, entry, save, source, tags, write
@@ -69,6 +71,17 @@ def test_a_report_comes_back_from_its_plain_values() -> None:
     made = report(one, tags("depression", identifiers=("doi:10.1/x",)), NOW)
     again = unpack(pack(made), 0)
     assert all(getattr(again, name) == getattr(made, name) for name in made.__slots__)
+
+
+def test_kept_reports_share_their_words_and_their_empty_sets() -> None:
+    one, other = entry(1, title="Spravato for veterans"), entry(2, title="Veterans ask for Spravato")
+    packed = pickle.dumps([pack(report(made, tags(), NOW)) for made in (one, other)])
+    first, second = (unpack(plain, 0) for plain in pickle.loads(packed))  # noqa: S301  # our own
+    words = {word: id(word) for word in first.sketch.lead}
+    shared = [word for word in second.sketch.lead if words.get(word) == id(word)]
+    assert shared == [word for word in second.sketch.lead if word in words]
+    assert {"esketamine", "veteran"} <= set(shared)
+    assert first.marks.phases is first.marks.roles is first.identifiers
 
 
 def test_a_report_without_a_date_of_its_own_is_dated_by_where_it_is_sorted() -> None:
