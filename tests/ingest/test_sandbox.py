@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -208,6 +209,29 @@ def test_no_document_is_lost_with_the_nursery_and_another_one_is_started(play: C
         assert await sandbox._run(burden.parent) not in (old, 1)
 
     play(scenario)
+
+
+def test_a_program_with_more_than_a_thousand_open_files_reads_too(play: Callable[[Scenario], None]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2000:
+        pytest.skip("this system allows fewer than 2,000 open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+    nursery.close()
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+
+    async def scenario(sandbox: Sandbox[NormalisedFeed]) -> None:
+        assert len((await read(sandbox)).entries) == 1
+        with pytest.raises(ParseFailed):
+            await sandbox._run(burden.dies)
+        sandbox.close()
+
+    try:
+        play(scenario)
+    finally:
+        nursery.close()
+        for file in many:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_nothing_outlives_a_poller_that_is_killed() -> None:

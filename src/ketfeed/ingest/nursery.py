@@ -62,7 +62,11 @@ class Nursery:
             )
         self._control = ours
         first = pickle.dumps((rules, [*LOADED, *modules]))
-        ours.sendall(child.LENGTH.pack(len(first)) + first)
+        try:
+            ours.sendall(child.LENGTH.pack(len(first)) + first)
+        except OSError:
+            self.close()
+            raise
 
     def fork(self, tasks: int, answers: int, status: int) -> None:
         """Ask for a child that takes tasks, gives answers and, when it has ended, has its exit status (four bytes)
@@ -138,12 +142,15 @@ def serve(control: int) -> None:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         children: dict[int, int] = {}  # process id → where its end is told
+        events = select.poll()  # select() knows no descriptor above 1,023, and ours is the poller's
+        events.register(control, select.POLLIN)
+        events.register(woken, select.POLLIN)
         while True:
-            readable, _, _ = select.select([control, woken], [], [])
-            if woken in readable:
+            ready = {descriptor for descriptor, _ in events.poll()}
+            if woken in ready:
                 os.read(woken, 4096)
                 _reap(children)
-            if control in readable:
+            if control in ready:
                 asked, pipes, _, _ = socket.recv_fds(requests, 1, DESCRIPTORS)
                 if not asked:
                     break

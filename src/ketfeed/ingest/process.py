@@ -171,7 +171,9 @@ class Child:
     def join(self) -> None:
         """Wait for the end of a child that was killed; nothing is told to anybody any more."""
         if not self.has_ended:
-            select.select([self._status if self._status >= 0 else self._from_child], [], [], ENDING)
+            end = select.poll()
+            end.register(self._status if self._status >= 0 else self._from_child, select.POLLIN)
+            end.poll(ENDING * 1000)
             self._let_go()
         for task in self.tasks:
             if task is not None:
