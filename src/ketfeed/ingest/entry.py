@@ -38,10 +38,10 @@ class EntryReader:
         base = entry.base or self.base
         link, canonical, redirect = self._link(entry, base, notes)
         title = html.to_title(entry.title, limits, notes)
-        summary = html.to_html(entry.summary, base, limits, notes, "summary")
-        content = html.to_html(entry.content, base, limits, notes, "content")
-        summary_text = html.to_text(summary)
-        text = html.to_text(content) if content else summary_text
+        summary = html.read_html(entry.summary, base, limits, notes, "summary")
+        content = html.read_html(entry.content, base, limits, notes, "content")
+        summary_text = summary.text
+        text = content.text if content.markup else summary_text
         if not title:
             title = title_from_text(summary_text or text)
             notes.append("title: missing, beginning of the text used" if title else "title: missing")
@@ -61,8 +61,8 @@ class EntryReader:
             link=link,
             canonical_link=canonical,
             link_is_redirect=redirect,
-            summary=summary,
-            content=content,
+            summary=summary.markup,
+            content=content.markup,
             excerpt=html.excerpt(summary_text or text),
             text=text,
             authors=self._authors(entry),
@@ -142,13 +142,17 @@ class EntryReader:
                 found.setdefault(url, Enclosure(url, _media_type(link.type), _count(link.length)))
         return tuple(found.values())
 
-    def _image(self, entry: ParsedEntry, base: str | None, content: str, summary: str) -> Image | None:
+    def _image(
+        self, entry: ParsedEntry, base: str | None, content: html.Fragment, summary: html.Fragment
+    ) -> Image | None:
         """What the document names as the picture, else the first good one of the content."""
         for picture in entry.images:
             found = self._picture(picture, base)
             if found:
                 return found
-        return html.first_image(content) or html.first_image(summary)
+        return (html.first_image(content.markup) if content.pictures else None) or (
+            html.first_image(summary.markup) if summary.pictures else None
+        )
 
     def _picture(self, picture: ParsedImage, base: str | None) -> Image | None:
         url = urls.absolute(picture.href, picture.base or base, self.limits.url)

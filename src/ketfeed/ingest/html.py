@@ -1,6 +1,7 @@
 """Markup from strangers becomes safe HTML, plain text, a title or an excerpt.
 
-nh3 (ammonia, html5ever) is the judge of what may stay. Before it: bounds, because it is quadratic in depth. After it:
+nh3 (ammonia, html5ever) is the judge of what may stay, but for tidy markup, of which every tag and value is known
+(tidy.py; with the same result). Before it: bounds, because it is quadratic in depth. After it:
 pictures, read off nh3's own output, whose attributes are always ``name="value"`` with ``<``,
 ``>``, ``"``, ``&`` escaped. ``clean(clean(x)) == clean(x)`` holds for every x; tests and fuzzing ask for it.
 """
@@ -10,15 +11,28 @@ from __future__ import annotations
 import html
 import re
 import threading
+from typing import NamedTuple
 
 import nh3
 
 from ketfeed.ingest.limits import Limits
-from ketfeed.ingest.text import ANY_TAG, BLOCK, cut, excerpt, one_line, to_text, unescape, visible
+from ketfeed.ingest.text import ANY_TAG, BLOCK, cut, excerpt, lines, one_line, to_text, unescape, visible
+from ketfeed.ingest.tidy import LAZY, LAZY_SETS, tidy
 from ketfeed.ingest.urls import absolute
 from ketfeed.model import Image, RawText
 
-__all__ = ["clean", "cut", "excerpt", "first_image", "to_html", "to_text", "to_title", "visible"]
+__all__ = [
+    "Fragment",
+    "clean",
+    "cut",
+    "excerpt",
+    "first_image",
+    "read_html",
+    "to_html",
+    "to_text",
+    "to_title",
+    "visible",
+]
 
 TAGS = frozenset(
     [
@@ -147,21 +161,11 @@ ATTRIBUTES: dict[str, set[str]] = {
     "time": {"datetime"},
     "*": {"lang", "dir"},
 }
-_LAZY = (
-    "data-src",
-    "data-lazy-src",
-    "data-original",
-    "data-orig-file",
-    "data-full-url",
-    "data-hi-res-src",
-    "data-srcset",
-)
-_LAZY_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
-_WIDE = {**ATTRIBUTES, "img": ATTRIBUTES["img"] | set(_LAZY) | set(_LAZY_SETS)}
+_WIDE = {**ATTRIBUTES, "img": ATTRIBUTES["img"] | set(LAZY) | set(LAZY_SETS)}
 
 _IMG = re.compile(r'<img((?: [a-z0-9_\-]+="[^"]*")*)>')
 _ATTRIBUTE = re.compile(r' ([a-z0-9_\-]+)="([^"]*)"')
-_CITE = re.compile(r' cite="([^"]*)"')
+_CITE = re.compile(r'(<[a-z]{1,10}(?: [a-z]{1,10}="[^"]*")*?) cite="([^"]*)"')
 _PIXEL_HOSTS = re.compile(
     r"//(?:[a-z0-9\-]+\.)*(?:feedburner\.com/~(?:r|ff|a)|feeds\.feedblitz\.com/|feedsportal\.com|doubleclick\.net|"
     r"stats\.wordpress\.com|pixel\.wp\.com|scorecardresearch\.com|quantserve\.com|google-analytics\.com|feedproxy\.google\.com|"
@@ -219,23 +223,51 @@ class _Cleaner(threading.local):
 _cleaner = _Cleaner()
 
 
+class Fragment(NamedTuple):
+    """Safe HTML, the same as plain text, and whether a picture is in it."""
+
+    markup: str = ""
+    text: str = ""
+    pictures: bool = False
+
+
+NOTHING = Fragment()
+
+
 def clean(markup: str, base: str | None, limits: Limits, notes: list[str] | None = None) -> str:
     """Safe HTML with absolute addresses; empty when nothing visible is left.
 
     ``base`` is where relative addresses start (None: they are dropped). Markup past a limit is cut, or becomes plain
     text where it has too many or too deep tags. Repairs are added to ``notes``.
     """
-    notes = notes if notes is not None else []
+    return _cleaned(markup, base, limits, notes if notes is not None else []).markup
+
+
+def _cleaned(markup: str, base: str | None, limits: Limits, notes: list[str]) -> Fragment:
     if not markup:
-        return ""
+        return NOTHING
     if "<" not in markup and "&" not in markup:
-        return _escaped(markup)
+        return _fragment(_escaped(markup))
     if "\r" in markup:
         markup = markup.replace("\r\n", "\n").replace("\r", "\n")
     markup = _bounded(markup, limits, notes)
+    base = base if base and absolute(base) else None
+    found = tidy(markup, base, _picture)
+    if found is None or len(found.markup) > limits.field:
+        return _fragment(_judged(markup, base, limits, notes))
+    if not (found.pictures or found.text.strip()):
+        return NOTHING
+    return Fragment(found.markup, lines(found.text), found.pictures)
+
+
+def _fragment(markup: str) -> Fragment:
+    return Fragment(markup, to_text(markup), "<img" in markup) if markup else NOTHING
+
+
+def _judged(markup: str, base: str | None, limits: Limits, notes: list[str]) -> str:
+    """Safe HTML of bounded markup as the sanitiser has it, cleaned until nothing changes."""
     if "<noscript" in markup or "<NOSCRIPT" in markup:
         markup = _without_noscript(markup)
-    base = base if base and absolute(base) else None
     result = _pass(markup, base)
     barred = ("<m" in markup or "<M" in markup) and "<marquee" in markup.lower()  # it goes, and parted what stays
     for _ in range(4):
@@ -299,9 +331,9 @@ def _escaped(text: str) -> str:
 def _pass(markup: str, base: str | None) -> str:
     result = visible(_cleaner.clean(markup, base))
     if "<img" in result:
-        result = _IMG.sub(lambda found: _picture(found[1], base), result)
+        result = _IMG.sub(lambda found: _picture(_values(found[1]), base), result)
     if ' cite="' in result:
-        result = _CITE.sub(lambda found: _cite(found[1], base), result)
+        result = _CITE.sub(lambda found: found[1] + _cite(found[2], base), result)
     return result.strip()
 
 
@@ -363,13 +395,18 @@ def _without_noscript(markup: str) -> str:
     return _NOSCRIPT.sub(decide, markup)
 
 
-def _picture(attributes: str, base: str | None) -> str:
-    """One <img> of nh3's output with its real address, or nothing when it only counts readers."""
-    values = {name: unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+def _values(attributes: str) -> dict[str, str]:
+    """The attributes of an <img> of nh3's output."""
+    return {name: unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+
+
+def _picture(values: dict[str, str], base: str | None) -> str:
+    """An <img> by its attributes with its real address, or nothing when it only counts readers."""
     address = _real_address(values, base)
     if address is None or _is_pixel(address, values):
         return ""
-    kept = {"src": address, **{name: values[name] for name in ("alt", "title", "lang", "dir") if name in values}}
+    kept: dict[str, str] = {"src": address}
+    kept |= {name: values[name] for name in ("alt", "title", "lang", "dir") if name in values}
     kept |= {name: values[name] for name in ("width", "height") if values.get(name, "").isdecimal()}
     return "<img" + "".join(f' {name}="{_attribute(value)}"' for name, value in kept.items()) + ">"
 
@@ -380,12 +417,12 @@ def _attribute(value: str) -> str:
 
 def _real_address(values: dict[str, str], base: str | None) -> str | None:
     """A lazy loader's own attribute before ``src``, which then holds a placeholder."""
-    for name in _LAZY:
-        if values.get(name) and name not in _LAZY_SETS and (found := absolute(values[name], base)):
+    for name in LAZY:
+        if values.get(name) and name not in LAZY_SETS and (found := absolute(values[name], base)):
             return found
     placeholder = values.get("src", "")
     if not placeholder or _PIXEL_HOSTS.search(placeholder):
-        for name in _LAZY_SETS:
+        for name in LAZY_SETS:
             if values.get(name) and (found := _largest(values[name], base)):
                 return found
     return absolute(placeholder, base) if placeholder else None
@@ -448,12 +485,17 @@ def _undo_entities(text: str) -> str:
 
 
 def to_html(raw: RawText | None, base: str | None, limits: Limits, notes: list[str], what: str) -> str:
-    """A text construct as safe HTML; ``what`` names it in notes.
+    """A text construct as safe HTML; ``what`` names it in notes."""
+    return read_html(raw, base, limits, notes, what).markup
+
+
+def read_html(raw: RawText | None, base: str | None, limits: Limits, notes: list[str], what: str) -> Fragment:
+    """A text construct as safe HTML with its text; ``what`` names it in notes.
 
     Atom ``text`` is escaped, so that its ``<`` stays a character (RFC 4287 section 3.1.1.1).
     """
     if raw is None:
-        return ""
+        return NOTHING
     found: list[str] = []
     if raw.type == "text":
         value = visible(raw.value[: limits.field]).replace("\r\n", "\n").replace("\r", "\n")
@@ -466,17 +508,19 @@ def to_html(raw: RawText | None, base: str | None, limits: Limits, notes: list[s
             else [part.strip() for part in re.split(r"\n\s*\n", value) if part.strip()]
         )
         escaped = [_escaped(part) for part in paragraphs]
-        result = "".join(escaped) if len(escaped) < 2 else "".join(f"<p>{part}</p>" for part in escaped)
+        result = _fragment("".join(escaped) if len(escaped) < 2 else "".join(f"<p>{part}</p>" for part in escaped))
     else:
         value = _undo_escaping(raw.value, found)
-        result = clean(value, raw.base or base, limits, found)
+        result = _cleaned(value, raw.base or base, limits, found)
     notes += [f"{what}: {note}" for note in found]
     return result
 
 
 def _undo_escaping(value: str, notes: list[str]) -> str:
     """HTML that was escaped once more than its format asks: tags that would be shown as text, ``&amp;nbsp;``."""
-    if "&lt;" in value and "<" not in value and _ESCAPED_START.match(value) and ("&lt;/" in value or "/&gt;" in value):
+    if "&" not in value:
+        return value
+    if "<" not in value and "&lt;" in value and _ESCAPED_START.match(value) and ("&lt;/" in value or "/&gt;" in value):
         notes.append("escaped twice, undone once")
         return unescape(value)
     if "&amp;" in value:

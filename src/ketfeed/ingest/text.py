@@ -58,9 +58,16 @@ def to_text(markup: str) -> str:
             markup = ANY_TAG.sub("", markup)
     if "&" in markup:
         markup = unescape(markup)
-    if "\n" not in markup:
-        return one_line(markup)
-    return "\n".join([line for written in markup.split("\n") if written and (line := one_line(written))])
+    return lines(markup)
+
+
+def lines(text: str) -> str:
+    """The lines of a text that say something, each as ``one_line`` has it."""
+    if "\n" not in text:
+        return one_line(text)
+    if "  " not in text and _is_printable(text.replace("\n", "")):
+        return "\n".join(filter(None, map(str.strip, text.split("\n"))))
+    return "\n".join([line for written in text.split("\n") if written and (line := one_line(written))])
 
 
 def one_line(text: str) -> str:
