@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from ketfeed.net.limit import TimeLimit
+from ketfeed.net.limit import Alarm, TimeLimit
 
 LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 
@@ -24,7 +24,7 @@ def run(work: Coroutine[Any, Any, None], loop: Factory) -> None:
 @LOOPS
 def test_a_block_that_waits_too_long_ends_with_a_timeout(loop: Factory) -> None:
     async def work() -> None:
-        limit = TimeLimit(0.02)
+        limit = TimeLimit(Alarm(), 0.02)
         with pytest.raises(TimeoutError), limit:
             await asyncio.Event().wait()
         assert limit.expired
@@ -36,7 +36,7 @@ def test_a_block_that_waits_too_long_ends_with_a_timeout(loop: Factory) -> None:
 @LOOPS
 def test_a_block_that_ends_in_time_leaves_nothing_behind(loop: Factory) -> None:
     async def work() -> None:
-        with TimeLimit(0.01) as limit:
+        with TimeLimit(Alarm(), 0.01) as limit:
             await asyncio.sleep(0)
         await asyncio.sleep(0.03)
         assert not limit.expired
@@ -47,7 +47,7 @@ def test_a_block_that_ends_in_time_leaves_nothing_behind(loop: Factory) -> None:
 @LOOPS
 def test_while_the_clock_stands_still_no_time_is_spent(loop: Factory) -> None:
     async def work() -> None:
-        with TimeLimit(0.05) as limit:
+        with TimeLimit(Alarm(), 0.05) as limit:
             limit.stop()
             await asyncio.sleep(0.12)  # the timer rings meanwhile
             limit.go_on()
@@ -61,7 +61,7 @@ def test_while_the_clock_stands_still_no_time_is_spent(loop: Factory) -> None:
 @LOOPS
 def test_a_timer_that_rings_too_early_looks_at_what_is_left(loop: Factory) -> None:
     async def stand_and_wait() -> None:
-        with TimeLimit(0.05) as limit:
+        with TimeLimit(Alarm(), 0.05) as limit:
             limit.stop()
             await asyncio.sleep(0.04)
             limit.go_on()
@@ -79,7 +79,7 @@ def test_a_timer_that_rings_too_early_looks_at_what_is_left(loop: Factory) -> No
 @LOOPS
 def test_a_cancellation_from_elsewhere_stays_one(loop: Factory) -> None:
     async def wait(limit: list[TimeLimit]) -> None:
-        with TimeLimit(0.01) as one:
+        with TimeLimit(Alarm(), 0.01) as one:
             limit.append(one)
             try:
                 await asyncio.Event().wait()
@@ -101,15 +101,65 @@ def test_a_cancellation_from_elsewhere_stays_one(loop: Factory) -> None:
 @LOOPS
 def test_an_error_of_the_block_is_not_replaced(loop: Factory) -> None:
     async def work() -> None:
-        with pytest.raises(KeyError), TimeLimit(1):
+        with pytest.raises(KeyError), TimeLimit(Alarm(), 1):
             raise KeyError
 
     run(work(), loop)
 
 
+@LOOPS
+def test_limits_of_one_alarm_end_in_the_order_of_their_times(loop: Factory) -> None:
+    async def wait(alarm: Alarm, seconds: float, ended: list[float]) -> None:
+        try:
+            with TimeLimit(alarm, seconds):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            ended.append(seconds)
+
+    async def work() -> None:
+        alarm, ended = Alarm(), list[float]()
+        began = asyncio.get_running_loop().time()
+        seconds = (0.12, 0.04, 60, 0.08)  # the second is sooner than the one the timer was made for
+        tasks = [asyncio.create_task(wait(alarm, one, ended)) for one in seconds]
+        await asyncio.sleep(0)
+        tasks[2].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert ended == [0.04, 0.08, 0.12]
+        assert 0.11 < asyncio.get_running_loop().time() - began < 10
+
+    run(work(), loop)
+
+
+@LOOPS
+def test_a_limit_inside_another_ends_alone(loop: Factory) -> None:
+    async def work() -> None:
+        alarm = Alarm()
+        with TimeLimit(alarm, 60) as outer:
+            with pytest.raises(TimeoutError), TimeLimit(alarm, 0.02):
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+        assert not outer.expired
+
+    run(work(), loop)
+
+
+@LOOPS
+def test_an_alarm_serves_one_loop_after_the_other(loop: Factory) -> None:
+    alarm = Alarm()
+
+    async def work() -> None:
+        with TimeLimit(alarm, 60):
+            await asyncio.sleep(0)
+        with pytest.raises(TimeoutError), TimeLimit(alarm, 0.02):
+            await asyncio.Event().wait()
+
+    run(work(), loop)
+    run(work(), loop)
+
+
 def test_a_limit_needs_a_task() -> None:
     async def make() -> TimeLimit:
-        return TimeLimit(1)
+        return TimeLimit(Alarm(), 1)
 
     async def work() -> None:
         limit = await make()

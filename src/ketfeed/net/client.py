@@ -36,7 +36,7 @@ from ketfeed.errors import (
 from ketfeed.model import Auth, FetchResult, Redirect, Validators
 from ketfeed.net.decode import ACCEPT_ENCODING, Decoder
 from ketfeed.net.guard import Target, judge_url, networks, printable
-from ketfeed.net.limit import TimeLimit
+from ketfeed.net.limit import Alarm, TimeLimit
 from ketfeed.net.proxy import Proxy
 from ketfeed.net.request import HARMLESS, Headers, conditions, lines, own_headers, raw, write_request
 from ketfeed.net.resolve import Resolver, SystemResolver
@@ -84,6 +84,7 @@ class Client:
         self._settings = settings
         self._user_agent = user_agent
         self._allow = networks(settings.allow_networks)
+        self._alarm = Alarm()
         self._large = asyncio.Semaphore(LARGE_AT_A_TIME)
         self._ready: dict[str, bytes] = {}  # by Accept: headers that are the same for nearly every source
         self._transport = GuardedTransport(
@@ -91,6 +92,7 @@ class Client:
             Limits(connect=settings.connect_timeout, headers=settings.max_headers, wire=settings.max_wire),
             context=context or default_context(),  # shared: building one costs more than a request
             allow=self._allow,
+            alarm=self._alarm,
             proxy=Proxy.parse(settings.proxy) if settings.proxy else None,
         )
 
@@ -114,7 +116,7 @@ class Client:
         on return); waiting there counts neither for the deadline nor in ``seconds``. Any HTTP reply is a result, also
         304, 410 or 503 (see ``outcome_error``); everything else raises a PollError.
         """
-        with _Bounded(deadline or self._settings.deadline) as bound:
+        with _Bounded(self._alarm, deadline or self._settings.deadline) as bound:
             own = own_headers(headers, auth)
             return await self._follow(url, accept, own, validators, turn, large, bound)
 
@@ -124,7 +126,7 @@ class Client:
         """Send a body to a hub or webhook. A redirect is a result like any other; the reply's body is not read."""
         from ketfeed.net.post import post  # loads httpx
 
-        with _Bounded(deadline or self._settings.deadline) as bound:
+        with _Bounded(self._alarm, deadline or self._settings.deadline) as bound:
             sent = [("user-agent", self._user_agent), ("accept-encoding", ACCEPT_ENCODING)]
             sent += [("content-type", content_type), *own_headers(headers, None)]
             response = await post(self._transport, self._allow, url, raw(sent), body)

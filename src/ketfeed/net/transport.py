@@ -36,7 +36,7 @@ from ketfeed.errors import (
     Truncated,
 )
 from ketfeed.net.guard import Networks, Target, judge_address, printable
-from ketfeed.net.limit import TimeLimit
+from ketfeed.net.limit import Alarm, TimeLimit
 from ketfeed.net.proxy import Proxy
 from ketfeed.net.resolve import Resolver
 
@@ -261,12 +261,20 @@ class GuardedTransport:
     """
 
     def __init__(
-        self, resolver: Resolver, limits: Limits, *, context: ssl.SSLContext, allow: Networks, proxy: Proxy | None
+        self,
+        resolver: Resolver,
+        limits: Limits,
+        *,
+        context: ssl.SSLContext,
+        allow: Networks,
+        alarm: Alarm,
+        proxy: Proxy | None,
     ) -> None:
         self._resolver = resolver
         self._limits = limits
         self._context = context
         self._allow = allow
+        self._alarm = alarm
         self._proxy = proxy
 
     async def open(self, target: Target, request: bytes) -> Exchange:
@@ -300,7 +308,7 @@ class GuardedTransport:
         ends = loop.time() + self._limits.connect
         failure: PollError = ConnectionFailed(f"{target.host} could not be reached")
         for index, address in enumerate(addresses):
-            limit = TimeLimit(max(ends - loop.time(), 0.01) / (len(addresses) - index))
+            limit = TimeLimit(self._alarm, max(ends - loop.time(), 0.01) / (len(addresses) - index))
             try:
                 with limit:
                     return await self._open(target, address, request)

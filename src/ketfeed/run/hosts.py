@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import re
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from ketfeed.run.cadence import HINT_MAX
@@ -30,8 +30,14 @@ J = TypeVar("J")
 LONGEST_HOLD = timedelta(seconds=HINT_MAX)  # no Retry-After is taken for longer
 
 
+_COMMON = re.compile(r"https?://([a-z0-9.\-]+)(?::[0-9]+)?(?:[/?#]|\Z)")
+
+
 def host_of(url: str) -> str:
     """The host a request to ``url`` burdens, lower case; empty when the address has none (the guard refuses it)."""
+    common = _COMMON.match(url)  # nearly always, at a fifth of the cost
+    if common is not None:
+        return common[1].rstrip(".")
     try:
         return (urlsplit(url).hostname or "").rstrip(".").lower()
     except ValueError:
@@ -234,21 +240,40 @@ class Turns(Generic[J]):
         self._refuse = refuse
         self._entered = entered  # the host whose turn we have and nobody uses yet
 
-    @asynccontextmanager
-    async def __call__(self, host: str) -> AsyncIterator[None]:
-        """Hold the turn at ``host`` for one request; the client enters it around every hop."""
+    def __call__(self, host: str) -> Turn:
+        """A turn at ``host`` for one request; the client enters it around every hop."""
+        return Turn(self, host)
+
+    async def take(self, host: str) -> None:
+        """Wait for the turn. ``give_back`` must follow."""
         self._refuse(host)
         if self._entered != host:
             self.close()
             await self._hosts.enter(host)
         self._entered = None
-        try:
-            yield
-        finally:
-            self._hosts.leave(host)
+
+    def give_back(self, host: str) -> None:
+        """The request has ended."""
+        self._hosts.leave(host)
 
     def close(self) -> None:
         """Give the first host's turn back if no request used it."""
         if self._entered is not None:
             self._hosts.leave(self._entered)
             self._entered = None
+
+
+class Turn:
+    """Holds one turn while it is entered."""
+
+    __slots__ = ("_host", "_turns")
+
+    def __init__(self, turns: Turns[Any], host: str) -> None:
+        self._turns = turns
+        self._host = host
+
+    async def __aenter__(self) -> None:
+        await self._turns.take(self._host)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._turns.give_back(self._host)
