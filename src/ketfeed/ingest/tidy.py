@@ -79,7 +79,8 @@ def _openings() -> dict[str, _Opening]:
 
 
 _BY_NAME = _openings()
-_IMG = _BY_NAME["img"]
+_A, _IMG = _BY_NAME["a"], _BY_NAME["img"]
+_REL = ' rel="noopener noreferrer"'
 _OPENINGS = {name: made for name, made in _BY_NAME.items() if name not in {"a", "img"}}
 """Start tags as they stand between their brackets that are written as they are."""
 _CLOSINGS = {made.end: (~made.opens, made.line) for made in _BY_NAME.values() if made.end}
@@ -114,15 +115,21 @@ LAZY_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 """Where lazy loaders keep the address of a picture, or a set of them."""
 
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_ADDRESS = re.compile(
+_IN_PATH, _IN_QUERY = (f"[{more}A-Za-z0-9_\\-.~/%+,;:=@!*()$]*" for more in ("", "?"))
+_ABSOLUTE = (
     rf"https?://(?:(?:[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?\.)+[A-Za-z]{{2,63}}|{_BYTE}(?:\.{_BYTE}){{3}})"
-    r"(?::(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}))?(?:/(?:[A-Za-z0-9_\-.~/%+,;:=@!*()$]|&amp;)*)?"
-    r"(?:\?(?:[A-Za-z0-9_\-.~/%+,;:=@!*()$?]|&amp;)*)?(?:#[A-Za-z0-9_\-.~/%+,;:=@!*()$?]*)?"
+    rf"(?::(?:\d{{1,4}}|[1-5]\d{{4}}|6[0-4]\d{{3}}))?(?:/{_IN_PATH}(?:&amp;{_IN_PATH})*)?"
+    rf"(?:\?{_IN_QUERY}(?:&amp;{_IN_QUERY})*)?(?:#{_IN_QUERY})?"
 )
+_ADDRESS = re.compile(_ABSOLUTE)
 """An absolute address, as an attribute has it, that every parser of addresses takes, and leaves as it is."""
 
-_RELATIVE = re.compile(r"(?:[A-Za-z0-9_\-.~/?=%+,!]|&amp;)*(?:#(?:[A-Za-z0-9_\-.~/?=%+,!:@]|&amp;)*)?")
+_BEFORE_COLON = r"[A-Za-z0-9_\-.~/?=%+,!]*"
+_RELATIVE = re.compile(rf"{_BEFORE_COLON}(?:&amp;{_BEFORE_COLON})*(?:#{_IN_QUERY}(?:&amp;{_IN_QUERY})*)?")
 """An address that no parser takes for an absolute one: it has no colon."""
+
+_LINK = re.compile(f'a href="{_ABSOLUTE}"')
+"""The usual tag of a link."""
 
 _PARAMETER = re.compile(r"&(?=[A-Za-z0-9]+=)")
 """No reference, in an attribute: the next parameter of an address that was not escaped."""
@@ -230,6 +237,8 @@ def _plain(text: str) -> str | None:
 
 def _with_attributes(tag: str, base: str | None, picture: Picture) -> tuple[str, _Opening] | None:
     """A start tag as it is written, without its brackets, and what it does; None when it is not tidy."""
+    if _LINK.fullmatch(tag) and "--" not in tag:  # as in a name that begins with xn--
+        return tag + _REL, _A
     found = _TAG.fullmatch(tag)
     opening = _BY_NAME.get(found[1]) if found else None
     if found is None or opening is None:
@@ -248,7 +257,7 @@ def _with_attributes(tag: str, base: str | None, picture: Picture) -> tuple[str,
             return None
         if attribute not in kept and attribute not in EVERYWHERE:
             continue
-        if attribute == "href":
+        if attribute == "href":  # of a link: no other element keeps one
             address = _address(value, base)
             if not address:
                 if address is None or len(pairs) > 1:  # nh3 puts another into the place of one that it takes away
@@ -259,7 +268,7 @@ def _with_attributes(tag: str, base: str | None, picture: Picture) -> tuple[str,
             written += f' {attribute}="{value}"'
         else:
             return None
-    return (written + ' rel="noopener noreferrer"' if name == "a" else written), opening
+    return (written + _REL if opening is _A else written), opening
 
 
 def _address(value: str, base: str | None) -> str | None:
@@ -272,7 +281,7 @@ def _address(value: str, base: str | None) -> str | None:
         value = html.escape(absolute(value.replace("&amp;", "&"), base) or "", quote=False)
         if value and not _ADDRESS.fullmatch(value):
             return None
-    return None if "xn--" in value or "XN--" in value else value
+    return None if "--" in value and "xn--" in value.lower() else value
 
 
 def _picture_values(pairs: list[tuple[str, str]], base: str | None) -> dict[str, str] | None:
