@@ -56,6 +56,12 @@ def test_syncing_the_same_catalog_again_changes_nothing(store: Store) -> None:
     assert store.sources.sync(replace(same, sources=same.sources[:1]), NOW + DAY) is True
 
 
+def test_due_sources_that_are_left_out_still_count_for_the_limit(store: Store) -> None:
+    assert [one.source_id for one in store.sources.due(NOW, 10, but={"paper"})] == ["news", "wide"]
+    assert [one.source_id for one in store.sources.due(NOW, 2, but={"paper"})] == ["news"]
+    assert store.sources.due(NOW, 10) == store.sources.states()
+
+
 def test_due_sources_come_longest_due_first_and_only_when_due(store: Store) -> None:
     save(
         store,

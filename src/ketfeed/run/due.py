@@ -35,7 +35,8 @@ class DuePolls:
         room = QUEUE - len(self.poller)
         if room <= 0:
             return
-        states = await self.poller.writer.run(lambda: self.store.sources.due(now, QUEUE))
+        due = self.store.sources.due
+        states = await self.poller.writer.run(lambda: due(now, QUEUE, but=self.poller.under_way))
         fresh = [
             (source, state)
             for state in states

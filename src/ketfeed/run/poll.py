@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -107,6 +107,11 @@ class Poller:
     def __len__(self) -> int:
         """Sources that wait for their poll or are being polled."""
         return len(self._jobs)
+
+    @property
+    def under_way(self) -> Container[str]:
+        """The ids of these sources, as they are whenever it is asked."""
+        return self._jobs.keys()
 
     def submit(self, source: Source, state: SourceState) -> asyncio.Future[Poll]:
         """Queue a poll; a source already on its way is not queued twice."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import timedelta
 from hashlib import blake2b
 from html import unescape
 from typing import Any, NamedTuple, cast
@@ -32,7 +33,7 @@ from ketfeed.model import (
     TopicMatch,
     Validators,
 )
-from ketfeed.store.times import from_us, from_us_or_none, to_us, to_us_or_none
+from ketfeed.store.times import EPOCH, from_us, from_us_or_none, to_us, to_us_or_none
 
 Row = Mapping[Any, Any]
 
@@ -319,6 +320,10 @@ _STATE_COLUMNS = (
     "last_new", "last_updated", "last_unchanged", "failures", "entries", "health", "health_since", "moved_to",
     "moved_since", "moved_days", "newest_at",
 )  # fmt: skip
+_COLUMNS = len(_STATE_COLUMNS)
+_COLUMN_TIMES = tuple(name for name in _STATE_COLUMNS if name in _STATE_TIMES)
+STATE_NAMES = (*_STATE_COLUMNS, "validators_url", "etag", "last_modified", "learnt")
+"""The columns of ``source_state`` that a SourceState is made of, as ``state_of`` takes them."""
 _STATE_LEARNT = tuple(
     one.name for one in fields(SourceState) if one.name not in _STATE_COLUMNS and one.name not in _STATE_ELSEWHERE
 )
@@ -355,22 +360,34 @@ def _learnt(state: SourceState) -> str:
 
 def state_from(row: Row, source_id: str, active: bool) -> SourceState:
     """The inverse of ``state_columns``."""
-    said: dict[str, Any] = {name: row[name] for name in _STATE_COLUMNS}
-    if row["learnt"] != "{}":
-        said.update((name, value) for name, value in from_json(row["learnt"]).items() if name in _STATE_LEARNT)
-    for name in _STATE_TIMES:
-        if said.get(name) is not None:
-            said[name] = from_us(said[name])
-    for name in _STATE_TUPLES:
-        if name in said:
-            said[name] = tuple(said[name])
+    return state_of(source_id, active, [row[name] for name in STATE_NAMES])
+
+
+def state_of(source_id: str, active: bool, values: Sequence[Any]) -> SourceState:
+    """As ``state_from``, from values in the order of STATE_NAMES."""
+    said: dict[str, Any] = dict(zip(_STATE_COLUMNS, values, strict=False))
+    for name in _COLUMN_TIMES:
+        number = said[name]
+        if number is not None:
+            said[name] = EPOCH + timedelta(microseconds=number)
+    said["paused"], said["gone"] = bool(said["paused"]), bool(said["gone"])
+    url, etag, last_modified, learnt = values[_COLUMNS:]
+    if learnt != "{}":
+        said |= _learnt_from(learnt)
+    validators = None if url is None else Validators(url, etag, last_modified)
+    return SourceState(source_id=source_id, active=active, validators=validators, **said)
+
+
+def _learnt_from(text: str) -> dict[str, Any]:
+    """The inverse of ``_learnt``; a field that a later ketfeed dropped is ignored."""
+    said: dict[str, Any] = {name: value for name, value in from_json(text).items() if name in _STATE_LEARNT}
+    for name in said.keys() & _STATE_TIMES:
+        said[name] = from_us_or_none(said[name])
+    for name in said.keys() & _STATE_TUPLES:
+        said[name] = tuple(said[name])
     if "spells" in said:
         said["spells"] = tuple(HealthSpell(word, from_us(since), error) for word, since, error in said["spells"])
-    said["paused"], said["gone"] = bool(said["paused"]), bool(said["gone"])
-    validators = None
-    if row["validators_url"] is not None:
-        validators = Validators(row["validators_url"], row["etag"], row["last_modified"])
-    return SourceState(source_id=source_id, active=active, validators=validators, **said)
+    return said
 
 
 def poll_columns(poll: Poll, number: int) -> dict[str, Any]:

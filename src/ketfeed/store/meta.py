@@ -96,14 +96,21 @@ def rows_among(connection: Connection, question: Select[Any], values: Collection
         return []
     numbers = sorted(values)
     if connection.dialect.name == "sqlite":
-        text, names, constants = _question_form(question)
-        given = {**constants, **more, "among": json.dumps(numbers)}
-        cursor = connection.exec_driver_sql(text, tuple(given[name] for name in names)).cursor
-        return [] if cursor is None else cursor.fetchall()
+        return plain_rows(connection, question, {**more, "among": json.dumps(numbers)})
     found: list[Any] = []
     for start in range(0, len(numbers), AMONG):
-        found += [tuple(row) for row in connection.execute(question, more | {"among": numbers[start : start + AMONG]})]
+        found += plain_rows(connection, question, more | {"among": numbers[start : start + AMONG]})
     return found
+
+
+def plain_rows(connection: Connection, question: Select[Any], given: Mapping[str, Any]) -> Sequence[Any]:
+    """Rows of a question that is kept for ever, as plain tuples; on SQLite the driver's own, where true is 1."""
+    if connection.dialect.name != "sqlite":
+        return [tuple(row) for row in connection.execute(question, given)]
+    text, names, constants = _question_form(question)
+    values = {**constants, **given}
+    cursor = connection.exec_driver_sql(text, tuple([values[name] for name in names])).cursor
+    return [] if cursor is None else cursor.fetchall()
 
 
 AMONG = 400  # numbers in one question where each is a parameter

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, func, insert, select, update
 
 from ketfeed.errors import StoreError, UsageError
 from ketfeed.model import Catalog, Poll, Source, SourceState
-from ketfeed.store.codec import poll_from, source_from, source_text, state_columns, state_from
+from ketfeed.store.codec import (
+    STATE_NAMES,
+    poll_from,
+    source_from,
+    source_text,
+    state_columns,
+    state_from,
+    state_of,
+)
 from ketfeed.store.engine import Database
-from ketfeed.store.meta import next_version, publish_version, upsert, write_meta
+from ketfeed.store.meta import next_version, plain_rows, publish_version, upsert, write_meta
 from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import ENTRY, HOST_HOLD, LISTING, POLL, SOURCE, SOURCE_NAME, STATE
 from ketfeed.store.times import from_us, to_us
@@ -149,16 +157,14 @@ class Sources:
             text = connection.execute(select(SOURCE.c.definition).where(SOURCE.c.id == source_id)).scalar_one_or_none()
         return None if text is None else source_from(text)
 
-    def due(self, now: datetime, limit: int) -> list[SourceState]:
-        """Sources to poll now, the longest due first, at most ``limit``; paused, gone and left ones never."""
-        question = (
-            _STATES.where(STATE.c.next_poll_at <= to_us(now), SOURCE.c.active, ~STATE.c.paused, ~STATE.c.gone)
-            .order_by(STATE.c.next_poll_at, STATE.c.source)
-            .limit(limit)
-        )
+    def due(self, now: datetime, limit: int, *, but: Container[str] = ()) -> list[SourceState]:
+        """Sources to poll now, the longest due first; paused, gone and left ones never.
+
+        ``limit``: at most so many are looked at. ``but``: ids of sources that are left out, though they count.
+        """
         with self._database.read() as connection:
-            rows = connection.execute(question).mappings().all()
-        return [state_from(row, row["id"], True) for row in rows]
+            rows = plain_rows(connection, _DUE, {"now": to_us(now), "at_most": limit})
+        return [state_of(source_id, True, values) for source_id, *values in rows if source_id not in but]
 
     def recall(self, now: datetime, latest: datetime) -> int:
         """Make due what would be due only after ``latest``, later than anybody may ask for: a wrong clock wrote that.
@@ -305,6 +311,15 @@ class Sources:
 
 _LEAVE = update(SOURCE).where(SOURCE.c.number == bindparam("left")).values(active=False)
 _STATES = select(STATE, SOURCE.c.id, SOURCE.c.active).join(SOURCE, SOURCE.c.number == STATE.c.source)
+
+
+_DUE = (
+    select(SOURCE.c.id, *(STATE.c[name] for name in STATE_NAMES))
+    .join(SOURCE, SOURCE.c.number == STATE.c.source)
+    .where(STATE.c.next_poll_at <= bindparam("now"), SOURCE.c.active, ~STATE.c.paused, ~STATE.c.gone)
+    .order_by(STATE.c.next_poll_at, STATE.c.source)
+    .limit(bindparam("at_most", type_=Integer))
+)
 
 
 def _write_state(connection: Connection, number: int, state: SourceState) -> None:
