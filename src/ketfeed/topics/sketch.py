@@ -13,7 +13,7 @@ import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import islice
 from math import log
 from zlib import crc32
 
@@ -118,15 +118,22 @@ def concepts(text: str) -> list[str]:
                 break
         else:
             index += 1
-            if stem := _telling_stem(word):
+            if stem := _STEMS[word]:
                 found.append(stem)
     return found
 
 
-@lru_cache(maxsize=8_192)
-def _telling_stem(word: str) -> str:
-    """The stem of a word that is no phrase's; empty for a stop word."""
-    return _stem(word) if len(word) > 1 and word not in STOP_WORDS else ""
+class _Stems(dict[str, str]):
+    """Word that is no phrase's → its stem; empty for a stop word. Emptied when feeds have brought too many words."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) > 8_000:
+            self.clear()
+        found = self[word] = _stem(word) if len(word) > 1 and word not in STOP_WORDS else ""
+        return found
+
+
+_STEMS = _Stems()
 
 
 def _lengths() -> dict[str, tuple[int, ...]]:
@@ -237,16 +244,18 @@ def lead_overlap(one: Sketch, other: Sketch) -> float:
     return overlap(mass(one.lead & other.lead), one.lead_mass, other.lead_mass)
 
 
-def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
+def minhashes(entry: Sketch, count: int) -> tuple[str, ...]:
     """Weighted minhash values: two sketches share each with about the probability of their weighted Jaccard index.
+    ``count``: at most MOST_HASHES.
 
     Everyday words take no part while there are others: half of all entries would share them. Consistent sampling: the
     concept with the smallest -ln(hash)/weight wins (Gollapudi and Panigrahy 2006).
     """
-    telling = [token for token in entry.lead if weight(token) >= 0.5] or list(entry.lead)
-    rows = [_draws(token, token in entry.title, count) for token in telling]
+    weights, title = _WEIGHTS, entry.title
+    telling = [token for token in entry.lead if weights[token] >= 0.5] or list(entry.lead)
+    rows = [_DRAWS_OF_TITLE[token] if token in title else _DRAWS[token] for token in telling]
     found = []
-    for number, column in enumerate(zip(*rows, strict=True)):
+    for number, column in enumerate(islice(zip(*rows, strict=True), count)):
         least = min(column)
         token = telling[column.index(least)]
         if column.count(least) > 1:  # two tokens of one hash: the order of a set is another in each process
@@ -255,8 +264,27 @@ def minhashes(entry: Sketch, count: int = 12) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=4_096)
-def _draws(token: str, doubled: bool, count: int) -> array[float]:
-    """Fixed pseudo-random numbers with exponential distribution for a token, divided by its share."""
-    share = weight(token) ** 2 * (2.0 if doubled else 1.0)
-    return array("d", [-log((crc32(f"{number}/{token}".encode()) + 1) / 4294967297) / share for number in range(count)])
+MOST_HASHES = 12
+_STARTS = [crc32(f"{number}/".encode()) for number in range(MOST_HASHES)]
+
+
+class _Draws(dict[str, "array[float]"]):
+    """Fixed pseudo-random numbers with exponential distribution for a token, divided by its share.
+
+    Emptied when feeds have brought too many different words.
+    """
+
+    def __init__(self, times: float) -> None:
+        self._times = times
+
+    def __missing__(self, token: str) -> array[float]:
+        if len(self) > 2_000:
+            self.clear()
+        share = weight(token) ** 2 * self._times
+        written = token.encode()
+        draws = array("d", [-log((crc32(written, start) + 1) / 4294967297) / share for start in _STARTS])
+        self[token] = draws
+        return draws
+
+
+_DRAWS, _DRAWS_OF_TITLE = _Draws(1.0), _Draws(2.0)

@@ -68,7 +68,7 @@ QUALIFIERS = frozenset(
 """Concepts that make another announcement of the same actor: both reports of one event name them."""
 
 _BUYERS = frozenset({"va", "veteran", "trump", "nhs", "government", "hospital", "army", "pentagon", "state"})
-_NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer)\b")
+_NEGATION = re.compile(r"\b(will not|wont|won t|not be|no longer)\b")  # "no" or "won" stands in each
 
 _SMALL = frozenset("12345")
 """Counts of persons and things; they differ between reports of one event ("2 doctors", "indictment of 5")."""
@@ -95,7 +95,7 @@ _WORDS |= {
     for tens, ten in enumerate(_TENS[:-1], 2)
     for ones, unit in enumerate(_UNITS, 1)
 }
-_WORDED = (*_TENS, "teen")  # one of these stands in each of them that is looked for
+_WORDED = ("ty", "teen", "hundred")  # one of these stands in each of them that is looked for
 _WORDED_SAMPLE = re.compile(
     rf"\b((?:{'|'.join(_TENS)})(?:-(?:{'|'.join(_UNITS)}))?|(?:thir|four|fif|six|seven|eigh|nine)teen)"
     rf"\s+(?:[a-z-]+\s+){{0,2}}?(?:{_PEOPLE})\b",
@@ -112,6 +112,7 @@ _DAY = re.compile(
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d{1,2}\b"
 )
 _YEAR = re.compile(r"(19|20)\d\d")
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,27 +222,30 @@ def _marks(title: str, excerpt: str) -> Marks:
     samples = {number.replace(",", "") for number in _SAMPLE.findall(lead)}
     if "=" in lead:
         samples |= {number.replace(",", "") for number in _N_IS.findall(lead)}
-    if any(map(lead.lower().__contains__, _WORDED)):
+    lowered = lead.lower()
+    if any(map(lowered.__contains__, _WORDED)):
         samples |= {_WORDS[match.group(1).lower()] for match in _WORDED_SAMPLE.finditer(lead)}
-    numbers = {_figure(match) for match in _TITLE_NUMBER.finditer(title)}
+    numbers = {_figure(match) for match in _TITLE_NUMBER.finditer(title)} if _DIGIT.search(title) else set()
     numbers |= {_COUNTS[word] for word in folded.split() if word in _COUNTS}
+    telling = numbers - _SMALL
     told = _stage(made.title)
+    actions = _actions(made)
     return Marks(
         title=folded,
         sketch=made,
         samples=frozenset(samples),
-        numbers=frozenset(numbers - _SMALL),
-        amounts=frozenset(number for number in numbers - _SMALL if not _YEAR.fullmatch(number)),
-        negated=bool(_NEGATION.search(folded)),
+        numbers=frozenset(telling),
+        amounts=frozenset(number for number in telling if not _YEAR.fullmatch(number)),
+        negated=("no" in folded or "won" in folded) and bool(_NEGATION.search(folded)),
         explains=bool(_EXPLAINER.match(folded)),
         recurs=bool(_RECURRING.search(folded)),
         periods=frozenset(match.group() for match in _QUARTER.finditer(folded)),
         days=frozenset(_DAY.findall(fold(lead)) if "update" in made.title else ()),
         stage=told or _stage(made.lead),
         told=told,
-        actions=_actions(made),
+        actions=actions,
         scopes=made.lead & SCOPES | made.title & TITLE_SCOPES,
-        events=events(title, made, told, _actions(made)),
+        events=events(title, made, told, actions),
         findings=findings(made),
         begins="study start" in made.title or ("study start" in made.lead and not made.title & TOLD_RESULTS),
         states=made.title & STATES,

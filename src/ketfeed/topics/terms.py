@@ -179,9 +179,17 @@ class _Odd:
         return place
 
 
-@lru_cache(maxsize=2048)
 def fold(text: str) -> str:
     """Case, accents, hyphens and punctuation folded; words between single spaces. Folding twice changes nothing."""
+    return _folded(text) if len(text) <= _SHORT else _folded.__wrapped__(text)
+
+
+_SHORT = 200
+"""Characters of words and titles, which come again; longer texts are seen once, and remembering them takes memory."""
+
+
+@lru_cache(maxsize=2048)
+def _folded(text: str) -> str:
     return " ".join(_spaced(_simplified(text.replace(SEPARATOR, " "))).split())
 
 
