@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.store import making
 
 from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.model import FeedInfo, Poll, Source, SourceState
-from ketfeed.run.writer import BATCH, GATHER, LINGER, Writer
+from ketfeed.run.writer import BATCH, ENOUGH, GATHER, LINGER, SHELF, Writer
 from ketfeed.store.ready import ReadyFeed
 from ketfeed.store.records import PollCounts, PollWrite
 
@@ -125,6 +126,28 @@ def test_documents_wait_a_moment_for_others_and_share_a_transaction() -> None:
         await alone.save(replace(write(8), feed=document))
         assert asyncio.get_running_loop().time() - begun < LINGER, "nobody else is under way"
         await alone.close()
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_heavy_documents_go_in_smaller_transactions_and_only_so_many_wait() -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        writer = Writer(disk.save_polls)
+        feed = making.write([making.entry(1, text="x" * (ENOUGH // 4))]).feed
+        taken: list[int] = []
+        saves = [
+            asyncio.ensure_future(writer.save(replace(write(number), feed=feed), lambda: taken.append(1)))
+            for number in range(20)
+        ]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(taken) == SHELF // (ENOUGH // 4) - 1
+        disk.gate.set()
+        await asyncio.gather(*saves)
+        assert max(map(len, disk.batches)) < GATHER
+        assert [name for batch in disk.batches for name in batch] == [f"s{number}" for number in range(20)]
         await writer.close()
 
     asyncio.run(scenario())

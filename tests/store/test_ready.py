@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 
@@ -34,6 +35,19 @@ def test_a_ready_feed_is_the_same_in_another_process() -> None:
         assert again == made
         assert type(again) is ReadyFeed
         assert [one.raw_id for one in again.entries] == [entry(1).raw_id, entry(2).raw_id]
+
+
+def test_a_ready_feed_knows_what_it_takes_in_memory() -> None:
+    said = [entry(number, text=f"word {number} " * 500, content=f"<p>Wört {number}</p>" * 300) for number in range(30)]
+    made = pickle.dumps(prepare(feed(*said, taggings=(tags(),) * 30), source(), NOW), pickle.HIGHEST_PROTOCOL)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        again = pickle.loads(made)  # noqa: S301  # our own
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0.7 < again.weight / taken < 1.3
 
 
 def test_children_can_prepare_without_the_database_libraries() -> None:

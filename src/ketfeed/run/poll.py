@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ketfeed.errors import StoreError
+from ketfeed.ingest.sandbox import AHEAD, EXTRA
 from ketfeed.model import Poll, Source, SourceState
 from ketfeed.run import alternatives, visit
 from ketfeed.run.clock import utc_now
@@ -74,7 +75,7 @@ class Poller:
             connections=settings.host_connections, interval=settings.host_interval, holds=holds
         )
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._room = ReadingRoom(settings.concurrency)
+        self._room = ReadingRoom(min(settings.concurrency, AHEAD * (settings.parse_processes + EXTRA)))
         self._jobs: dict[str, Job] = {}  # by source: waiting or running
         self._tasks: set[asyncio.Task[None]] = set()
         self._snoozed: dict[str, datetime] = {}

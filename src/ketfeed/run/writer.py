@@ -11,23 +11,33 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.run.memory import give_back_what_is_free
+from ketfeed.run.room import Shelf
 from ketfeed.store.records import PollCounts, PollWrite
 
 T = TypeVar("T")
 
 GATHER = 30  # documents that are worth a transaction of their own
+ENOUGH = 5_000_000  # bytes of documents that are: twenty usual feeds
 LINGER = 0.2  # seconds a document waits for others
 BATCH = 256  # polls of one transaction
 WAITING = 512  # polls that may wait for the writer; above it the poller slows down
-DOCUMENTS = 60  # of them with a document: a fifth of a megabyte each, so two transactions' worth
+SHELF = 2 * ENOUGH  # bytes of documents that may wait or be written: two transactions' worth
 
 
 class SavePolls(Protocol):
     def __call__(self, batch: Sequence[PollWrite]) -> Sequence[PollCounts]: ...
+
+
+class _Waiting(NamedTuple):
+    """A poll that waits to be written."""
+
+    write: PollWrite
+    weight: int  # of its document, bytes
+    counts: asyncio.Future[PollCounts]
 
 
 class Writer:
@@ -38,10 +48,10 @@ class Writer:
         self._save_polls = save_polls
         self._under_way = under_way
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._pending: list[tuple[PollWrite, asyncio.Future[PollCounts]]] = []
+        self._pending: list[_Waiting] = []
         self._flush: asyncio.Task[None] | None = None
         self._room = asyncio.Semaphore(WAITING)
-        self._documents = asyncio.Semaphore(DOCUMENTS)
+        self._shelf = Shelf(SHELF)
         self._enough = asyncio.Event()
         self._closing = False
 
@@ -55,46 +65,50 @@ class Writer:
         Raises StoreError when its whole batch could not be committed (disk full, locked for too long): nothing of it
         was kept. A poll that alone could not be stored has ``error`` in its counts and is recorded as a failure.
         """
-        async with self._documents if write.feed is not None else self._room:
+        weight = 0 if write.feed is None else write.feed.weight
+        async with self._room if write.feed is None else self._shelf.place(weight):
             taken()
             future: asyncio.Future[PollCounts] = asyncio.get_running_loop().create_future()
-            self._pending.append((write, future))
+            self._pending.append(_Waiting(write, weight, future))
             if self._is_enough():
                 self._enough.set()
             if self._flush is None:
                 self._flush = asyncio.create_task(self._flush_all())
-            return await asyncio.shield(future)
+            return await future
 
     async def _flush_all(self) -> None:
         try:
             while self._pending:
                 await self._gather()
-                batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
-                writes = [write for write, _ in batch]
-                try:
-                    counts: Sequence[PollCounts] = await self.run(lambda writes=writes: self._save(writes))  # type: ignore[misc]
-                except Exception as error:  # noqa: BLE001  # a bug in the store fails its batch, not the service
-                    failure = _refused(error)
-                    for _, future in batch:
-                        if not future.done():
-                            future.set_exception(failure)
-                    continue
-                for (_, future), count in zip(batch, counts, strict=True):
-                    if not future.done():
-                        future.set_result(count)
+                await self._flush_some()
         finally:
             self._flush = None
 
+    async def _flush_some(self) -> None:
+        """Write one batch and tell its polls; nothing of it is held afterwards."""
+        batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+        writes = [one.write for one in batch]
+        try:
+            counts = await self.run(lambda: self._save(writes))
+        except Exception as error:  # noqa: BLE001  # a bug in the store fails its batch, not the service
+            failure = _refused(error)
+            for one in batch:
+                if not one.counts.done():
+                    one.counts.set_exception(failure)
+            return
+        for one, count in zip(batch, counts, strict=True):
+            if not one.counts.done():
+                one.counts.set_result(count)
+
     def _save(self, writes: Sequence[PollWrite]) -> Sequence[PollCounts]:
         """Save a batch, in the writer's thread."""
-        counts = self._save_polls(writes)
         if any(write.feed is not None for write in writes):
-            give_back_what_is_free()
-        return counts
+            give_back_what_is_free()  # the documents of the batch before
+        return self._save_polls(writes)
 
     async def _gather(self) -> None:
         """Let more documents come: storing two together costs 6.2 ms a feed, twenty 3.6 ms, sixty 3.3 ms."""
-        if self._closing or self._is_enough() or all(write.feed is None for write, _ in self._pending):
+        if self._closing or self._is_enough() or all(one.write.feed is None for one in self._pending):
             return
         self._enough.clear()
         with suppress(TimeoutError):
@@ -103,7 +117,8 @@ class Writer:
 
     def _is_enough(self) -> bool:
         """Whether waiting longer brings nothing: a full batch, or all polls under way are here."""
-        return len(self._pending) >= GATHER or len(self._pending) == self._under_way()
+        count, weight = len(self._pending), sum([one.weight for one in self._pending])
+        return count >= GATHER or weight >= ENOUGH or count == self._under_way()
 
     async def close(self) -> None:
         """Write what is waiting and end the thread."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from sys import getsizeof as size
 from typing import Any, NamedTuple
 
 from ketfeed.model import Entry, FeedInfo, NormalisedFeed, Source, Tagging
@@ -59,6 +60,8 @@ class ReadyEntry(NamedTuple):
 
 ROW = ReadyEntry._fields[: ReadyEntry._fields.index("matches")]
 """Columns of ``entry`` that the document and its tagging decide."""
+ENTRY_WEIGHT = 2_000
+"""Bytes of an entry beside its large texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,12 @@ class ReadyFeed:
     entries_hash: str  # over everything that would be stored
     more: tuple[str, ...] = ()  # addresses that hold the rest, see NormalisedFeed
     whole: NormalisedFeed | None = None  # as read; kept of pages and sitemaps, to which more may be added
+
+    @property
+    def weight(self) -> int:
+        """Bytes it takes in memory, about."""
+        texts = sum([size(one.summary) + size(one.text) + size(one.content) + size(one.raw) for one in self.entries])
+        return texts + (len(self.entries) + 1) * ENTRY_WEIGHT
 
     @property
     def dates(self) -> list[datetime]:
