@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 AHEAD = 2  # documents a child has: the one it reads and the one after
 PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
+LOOK = 0.1  # seconds between two looks at who is late, while somebody waits
 HOPELESS = 1.0  # seconds after which a child loses its priority, too, and is not used again
 KEPT = 10.0  # seconds an unused extra child is kept
 TRIES = 3  # to start a child
@@ -167,11 +168,13 @@ class Sandbox(Generic[F]):
             self._starting.add(asyncio.create_task(self._start()))
         if len(self._waiting) > len(self._starting):
             self._hand_out(AHEAD)
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if self._waiting or any(len(child.tasks) > 1 for child in self._children):  # somebody may be late by then
-            self._alarm = asyncio.get_running_loop().call_later(PATIENCE, self._serve)
+        if self._alarm is None and (self._waiting or any(len(child.tasks) > 1 for child in self._children)):
+            self._alarm = asyncio.get_running_loop().call_later(LOOK, self._look)
+
+    def _look(self) -> None:
+        """Somebody may be late by now."""
+        self._alarm = None
+        self._serve()
 
     def _hand_out(self, each: int) -> None:
         """Give waiting tasks to children that are in time and have fewer than ``each``."""
