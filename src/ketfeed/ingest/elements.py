@@ -120,7 +120,11 @@ class Elements:
         key, local, handler, _ = known if known is not None else self.learn(name)
         attrs = self.attributes(written) if written else {}
         if self.pending:
-            self._settle()
+            if self.contentparams or not self.elementstack:
+                self._settle()
+            else:
+                self.elementstack[-1][2].extend(self.pending)
+                self.pending.clear()
         self.depth += 1
         if self.depth > self.deepest:
             raise Refused(ForbiddenXml(f"elements are nested more than {self.limits.depth} deep"))
@@ -143,7 +147,11 @@ class Elements:
         known = self.names.get(name)
         key, local, _, handler = known if known is not None else self.learn(name)
         if self.pending:
-            self._settle()
+            if self.contentparams or not self.elementstack:
+                self._settle()
+            else:
+                self.elementstack[-1][2].extend(self.pending)
+                self.pending.clear()
         if self.svg and local == "svg":
             self.svg -= 1
         if handler is not None and not self.svg:

@@ -129,7 +129,7 @@ class EntryReader:
         bare = urls.without_tracking(link)
         if bare != link:
             notes.append("link: tracking parameters removed")
-        return bare, urls.canonical(bare), redirect
+        return bare, urls.page_key(bare), redirect
 
     def _absolute(self, link: ParsedLink | None, base: str | None) -> str | None:
         return urls.absolute(link.href, link.base or base, self.limits.url) if link else None

@@ -106,11 +106,15 @@ def _entry(item: Item, atom: bool) -> ParsedEntry:
         images=_images(item),
         language=item["language"],
         comments=item.get("comments") or _replies(item),
-        comments_count=_extra(item, "slash_comments") or _extra(item, "thr_total") or _extra(item, "thr_count"),
+        comments_count=_comments_count(item) if item["extra"] else None,
         rights=_rights(item),
         identifiers=tuple(item["identifiers"]),
         base=item["base"],
     )
+
+
+def _comments_count(item: Item) -> str | None:
+    return _extra(item, "slash_comments") or _extra(item, "thr_total") or _extra(item, "thr_count")
 
 
 def _dates(dates: dict[str, tuple[int, str]], slots: tuple[str, ...]) -> tuple[str, ...]:
@@ -191,6 +195,8 @@ def _enclosures(item: Item) -> tuple[ParsedLink, ...]:
 
 def _images(item: Item) -> tuple[ParsedImage, ...]:
     """Media RSS pictures, the biggest first; then thumbnails, iTunes, enclosed pictures."""
+    if not (item["media"] or item["images"] or item["enclosures"] or "itunes_image" in item):
+        return ()
     pictures: list[tuple[int, ParsedImage]] = []
     titles = item["texts"].get("media_title") or [(0, "", "", "")]
     for media in item["media"]:

@@ -83,8 +83,13 @@ _SENTENCE = re.compile(r"[.!?…。！？](?:[\"'”’»)\]]{0,2}(?=\s|$)|(?<=[
 def excerpt(text: str, limit: int = 300) -> str:
     """The beginning of a text, cut at a sentence where one ends in its second half, else at a word with ``…``."""
     if "\n" in text or "  " in text:
-        head = " ".join(text[: limit * 4].split())
-        text = head if len(head) > limit + 1 else " ".join(text.split())
+        for enough in (limit + 60, limit * 4):
+            head = " ".join(text[:enough].split())
+            if len(head) > limit + 1:
+                break
+        else:
+            head = " ".join(text.split())
+        text = head
     if len(text) <= limit:
         return text
     head = text[: limit + 1]

@@ -264,6 +264,7 @@ def is_redirect(url: str) -> bool:
     return starts is not None and f"/{path}".startswith(starts)
 
 
+_OTHER_HOSTS = ("www.", "amp.", "m.", "mobile.")
 _AMP_QUERY = frozenset({"amp", "outputtype"})
 _VIEW_QUERY = frozenset({"print", "share", "mobile", "m", "nocache"})
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
@@ -275,16 +276,21 @@ def canonical(url: str) -> str:
     Folded are scheme, ``www.``/``m.``/``amp.``, default file, trailing slash, ``/amp``, tracking, order of
     parameters, letter case of escapes and the fragment (unless it is a route, ``#!``).
     """
-    url = without_tracking(url)
+    return page_key(without_tracking(url))
+
+
+def page_key(url: str) -> str:
+    """``canonical`` of an address that has lost its tracking already."""
     if found := _PAGE.fullmatch(url):
         host, path, query, fragment = found[1], found[2], found[3], ""
     else:
         parts = urlsplit(url)
         host = parts.netloc.lower().removesuffix(":80").removesuffix(":443").rstrip(".")
         path, query, fragment = _plain_path(parts.path), parts.query, parts.fragment
-    for prefix in ("www.", "amp.", "m.", "mobile."):
-        if host.startswith(prefix) and host.count(".") > 1:
-            host = host[len(prefix) :]
+    if host.startswith(_OTHER_HOSTS):
+        for prefix in _OTHER_HOSTS:
+            if host.startswith(prefix) and host.count(".") > 1:
+                host = host[len(prefix) :]
     path = path.rstrip("/")
     if "/index." in path or "/default." in path.lower():
         path = _INDEX.sub("", path).rstrip("/")

@@ -72,11 +72,12 @@ def facts(
                 continue
         elif not about_research and name != "dose":
             continue
-        if not any(map(pieces.__contains__, hints)):
+        met = [hint for hint in hints if hint in pieces]
+        if not met:
             continue
         both = both or [(text, text.lower()) for text in texts]
         for text, lowered in both:
-            match = pattern.search(text) if any(map(lowered.__contains__, hints)) else None
+            match = pattern.search(text) if any(map(lowered.__contains__, met)) else None
             if match:
                 found.append((name, match.group(0)))
                 break
