@@ -79,6 +79,8 @@ def test_sqlite_is_durable_and_lets_readers_through(store: Store) -> None:
             ("synchronous", 2),
             ("foreign_keys", 1),
             ("busy_timeout", 15000),
+            ("page_size", 8192),
+            ("secure_delete", 2),
         ):
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
 
