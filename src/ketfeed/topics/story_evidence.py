@@ -110,7 +110,7 @@ def _told_and_named(teller: Report, echo: Report) -> Concepts:
 
 def other_payer(one: Report, other: Report) -> str:
     """What speaks against one story of two reports that tell of reimbursement: each country has its own."""
-    if "reimburse" in one.sketch.lead and "reimburse" in other.sketch.lead:
+    if "reimburse" in one.marks.sketch.lead and "reimburse" in other.marks.sketch.lead:
         left, right = one.countries, other.countries
         if left and right and not left & right:
             return f"another country: {min(left)}, {min(right)}"
@@ -119,11 +119,16 @@ def other_payer(one: Report, other: Report) -> str:
 
 def other_subject(one: Sketch, other: Sketch) -> str:
     """What speaks against one story of two titles: each names a condition, or an end of a study, of its own."""
-    for name, words in (("condition", CONDITIONS), ("end", _ENDS)):
-        left, right = one.title & words, other.title & words
-        if left - other.lead and right - one.lead and not left & right:
-            return f"another {name}: {min(left)}, {min(right)}"
+    for name, words in _OWN:
+        left = one.title & words
+        if left and not left <= other.lead:
+            right = other.title & words
+            if not right <= one.lead and not left & right:
+                return f"another {name}: {min(left)}, {min(right)}"
     return ""
+
+
+_OWN = (("condition", CONDITIONS), ("end", _ENDS))
 
 
 def evidence(one: Sketch, other: Sketch) -> float:

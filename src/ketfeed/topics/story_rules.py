@@ -10,8 +10,8 @@ Thresholds stand here, with what they were set for; those of evidence in story_e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from ketfeed.model import EntryKind
 from ketfeed.topics.sketch import Sketch, lead_overlap, mass, overlap, weight
@@ -86,8 +86,7 @@ _ANNOUNCED = frozenset({"approve", "recommend", "reject"})
 _EVERGREEN: frozenset[EntryKind] = frozenset({"guide", "opinion", "provider"})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether two reports are one story, how strongly, and why."""
 
     same: bool = False
@@ -123,8 +122,7 @@ def compare(one: Report, other: Report, *, words: bool = True) -> Verdict:
 
 def _same_by_key(one: Report, other: Report) -> Verdict | None:
     """One story by an identifier, a page, or the paper that coverage names."""
-    papers = one.papers & other.papers
-    if papers:
+    if one.papers and (papers := one.papers & other.papers):
         return Verdict(same=True, score=3.0, reasons=(f"same identifier {min(papers)}",))
     if one.link is not None and one.link == other.link:
         return Verdict(same=True, score=2.5, reasons=(f"same page {one.link[5:]}",))
@@ -333,8 +331,9 @@ def _other_figures(mine: Marks, theirs: Marks) -> str:
 
 def _other_stage(mine: Marks, theirs: Marks) -> str:
     """A charge, a plea and a sentence are three stories of one case; a study's start and its results are two."""
-    for starts, ends in ((mine, theirs), (theirs, mine)):
-        if starts.begins and not ends.begins and ends.sketch.title & TOLD_RESULTS:
+    if mine.begins != theirs.begins:
+        results = theirs if mine.begins else mine
+        if results.sketch.title & TOLD_RESULTS:
             return "only one tells results"
     if mine.stage != theirs.stage:
         if mine.stage and theirs.stage:
@@ -342,7 +341,7 @@ def _other_stage(mine: Marks, theirs: Marks) -> str:
         told = mine.told or theirs.told
         if told:
             return f"only one tells a {told}"
-    if mine.told == theirs.told and mine.told in ONE_BY_ONE:
+    if mine.told and mine.told == theirs.told and mine.told in ONE_BY_ONE:
         left, right = (
             {name for name in named.sketch.names & named.sketch.title - silent.sketch.lead if weight(name) >= 1.0}
             for named, silent in ((mine, theirs), (theirs, mine))
@@ -357,31 +356,42 @@ _DECIDED = frozenset(DEEDS) - {"submit", "panel", "warn"}
 
 def _other_decision(mine: Marks, theirs: Marks) -> str:
     """What was decided, where and about what."""
-    if mine.actions and theirs.actions and not (mine.actions & theirs.sketch.lead or theirs.actions & mine.sketch.lead):
-        return f"another event: {min(mine.actions)}, {min(theirs.actions)}"
-    for plan, deed in ((mine.sketch, theirs.sketch), (theirs.sketch, mine.sketch)):
+    left, right = mine.sketch, theirs.sketch
+    if mine.actions and theirs.actions and not (mine.actions & right.lead or theirs.actions & left.lead):
+        return _other("event", mine.actions, theirs.actions)
+    for plan, deed in ((left, right), (right, left)):
         if "propose" in plan.title and "propose" not in deed.lead and deed.title & _DECIDED - plan.title:
             return "only one tells a proposal"
-    if "warn" in mine.sketch.title & theirs.sketch.title:
-        left, right = mine.sketch.title & ADDRESSED, theirs.sketch.title & ADDRESSED
-        if (left or right) and not (left & theirs.sketch.lead or right & mine.sketch.lead):
-            return f"only one warns a {min(left | right)}"
-    doors = [marks.sketch.title & _DOORS for marks in (mine, theirs)]
-    if all(doors) and not doors[0] & doors[1]:
+    if "warn" in left.title and "warn" in right.title:
+        ours, others = left.title & ADDRESSED, right.title & ADDRESSED
+        if (ours or others) and not (ours & right.lead or others & left.lead):
+            return f"only one warns a {min(ours | others)}"
+    if left.title & _DOORS and right.title & _DOORS and not left.title & right.title & _DOORS:
         return "another event: open, close"
-    for name, left, right in (
-        ("period", mine.periods, theirs.periods),
-        ("defendant", mine.roles, theirs.roles),
-        ("state", mine.states, theirs.states),
-        ("outcome", mine.outcomes, theirs.outcomes),
-        ("phase", mine.phases, theirs.phases),
-        ("place", mine.places, theirs.places),
-    ):
-        if left and right and not left & right:
-            return f"another {name}: {min(left)}, {min(right)}"
+    return _other_words(mine, theirs)
+
+
+def _other_words(mine: Marks, theirs: Marks) -> str:
+    """Words of one sort that both titles say, and other ones. Each is asked for by itself: most reports have none."""
+    if mine.periods and theirs.periods and not mine.periods & theirs.periods:
+        return _other("period", mine.periods, theirs.periods)
+    if mine.roles and theirs.roles and not mine.roles & theirs.roles:
+        return _other("defendant", mine.roles, theirs.roles)
+    if mine.states and theirs.states and not mine.states & theirs.states:
+        return _other("state", mine.states, theirs.states)
+    if mine.outcomes and theirs.outcomes and not mine.outcomes & theirs.outcomes:
+        return _other("outcome", mine.outcomes, theirs.outcomes)
+    if mine.phases and theirs.phases and not mine.phases & theirs.phases:
+        return _other("phase", mine.phases, theirs.phases)
+    if mine.places and theirs.places and not mine.places & theirs.places:
+        return _other("place", mine.places, theirs.places)
     if mine.negated != theirs.negated:
         return "one says it will not happen"
     return ""
+
+
+def _other(name: str, mine: Concepts, theirs: Concepts) -> str:
+    return f"another {name}: {min(mine)}, {min(theirs)}"
 
 
 def _same_headline(mine: Marks, theirs: Marks) -> str:
@@ -403,9 +413,10 @@ def _same_headline(mine: Marks, theirs: Marks) -> str:
 
 def _only_one(named: Marks, silent: Marks) -> str:
     """What one report is about and the other does not name."""
-    if named.actions & _ANNOUNCED and silent.actions & _ANNOUNCED:
+    if named.scopes and named.actions & _ANNOUNCED and silent.actions & _ANNOUNCED:
         only = named.scopes - silent.sketch.lead
         if only and (only & named.sketch.title or silent.sketch.lead != silent.sketch.title):
             return f"only one decision is about {min(only)}"
-    only = named.qualifiers - silent.sketch.lead
-    return f"only one is about {min(only)}" if only else ""
+    if named.qualifiers <= silent.sketch.lead:
+        return ""
+    return f"only one is about {min(named.qualifiers - silent.sketch.lead)}"
