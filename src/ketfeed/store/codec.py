@@ -85,12 +85,29 @@ def plain(html: str) -> str:
 # ---------------------------------------------------------------- entries
 
 
-_TEXTS = ("raw_id", "title", "link", "canonical_link", "excerpt", "data", "names", "summary", "summary_text", "text",
-          "content", "raw")  # fmt: skip
-_HASHED = ("title", "link", "summary", "text", "content", "raw")
+class EntryColumns(NamedTuple):
+    """The columns of an entry that come from the document alone."""
+
+    raw_id: str
+    same_key: int | None
+    content_hash: bytes
+    published: int | None
+    updated: int | None
+    language: str | None
+    title: str
+    link: str | None
+    canonical_link: str | None
+    excerpt: str
+    data: str
+    names: str
+    summary: str
+    summary_text: str
+    text: str
+    content: str
+    raw: str | None
 
 
-def entry_columns(entry: Entry) -> dict[str, Any]:
+def entry_columns(entry: Entry) -> EntryColumns:
     """The columns that come from the document alone, ``content_hash`` and ``same_key`` included.
 
     ``content_hash`` is a fingerprint of everything an editor or a subscriber would call a change of the entry. Left
@@ -104,35 +121,47 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
     rare = _rare(entry)
     lasting = dump(rare) if rare else "{}"
     data = _with_passing(lasting, entry)
-    columns: dict[str, Any] = {
-        "raw_id": entry.raw_id,
-        "same_key": same_key(entry),
-        "published": to_us_or_none(entry.published),
-        "updated": to_us_or_none(entry.updated),
-        "language": entry.language,
-        "title": entry.title,
-        "link": entry.link,
-        "canonical_link": entry.canonical_link,
-        "excerpt": entry.excerpt,
-        "data": data,
-        "names": ", ".join([person.name for person in entry.authors]) if entry.authors else "",
-        "summary": entry.summary,
-        "summary_text": summary_text,
-        "text": entry.text,
-        "content": entry.content,
-        "raw": _raw(entry),
-    }
-    together = "".join([columns[name] or "" for name in _TEXTS])  # one look: hardly any holds what a database cannot
-    if not _storable(together):
-        columns |= {name: columns[name] and clean(columns[name]) for name in _TEXTS}
-    columns["content_hash"] = _fingerprint(columns, lasting)
-    return columns
-
-
-def _fingerprint(columns: Row, data: str) -> bytes:
-    head = f"{columns['published']}\0{columns['updated']}\0{columns['language']}\0{data}\0"
-    said = head + "\0".join([columns[name] or "" for name in _HASHED])
-    return blake2b(said.encode(), digest_size=16).digest()
+    published, updated, language = to_us_or_none(entry.published), to_us_or_none(entry.updated), entry.language
+    texts: tuple[str | None, ...] = (
+        entry.raw_id,
+        entry.title,
+        entry.link,
+        entry.canonical_link,
+        entry.excerpt,
+        data,
+        ", ".join([person.name for person in entry.authors]) if entry.authors else "",
+        entry.summary,
+        summary_text,
+        entry.text,
+        entry.content,
+        _raw(entry),
+    )
+    if not _storable("".join(filter(None, texts))):  # one look: hardly any holds what a database cannot
+        texts = tuple([text and clean(text) for text in texts])
+    raw_id, title, link, canonical, excerpt, data, names, summary, summary_text, text, content, raw = cast(
+        "tuple[str, str, str | None, str | None, str, str, str, str, str, str, str, str | None]", texts
+    )
+    hashed = "\0".join((title, link or "", summary, text, content, raw or ""))
+    said = f"{published}\0{updated}\0{language}\0{lasting}\0{hashed}"
+    return EntryColumns(
+        raw_id,
+        same_key(entry),
+        blake2b(said.encode(), digest_size=16).digest(),
+        published,
+        updated,
+        language,
+        title,
+        link,
+        canonical,
+        excerpt,
+        data,
+        names,
+        summary,
+        summary_text,
+        text,
+        content,
+        raw,
+    )
 
 
 def _raw(entry: Entry) -> str | None:

@@ -18,7 +18,7 @@ from sys import getsizeof as size
 from typing import Any, NamedTuple
 
 from ketfeed.model import Entry, FeedInfo, NormalisedFeed, Source, Tagging
-from ketfeed.store.codec import entry_columns, entry_from, match_values, tagging_from, tagging_text
+from ketfeed.store.codec import TagColumns, entry_columns, entry_from, tag_columns, tagging_from
 from ketfeed.store.keys import Clue, clue
 from ketfeed.store.times import from_us, to_us
 
@@ -112,14 +112,18 @@ def prepare(feed: NormalisedFeed, source: Source, now: datetime, first: bool = T
     at = to_us(now)
     everything = source.relevance == "all"
     taggings: Sequence[Tagging | None] = feed.taggings or (None,) * len(feed.entries)
-    entries = tuple(
-        ready(entry, tagging, at, with_clue=first and (everything or (tagging is not None and tagging.relevant)))
-        for entry, tagging in zip(feed.entries, taggings, strict=True)
-    )
+    entries: list[ReadyEntry] = []
+    tags, columns = UNTAGGED, tag_columns(UNTAGGED)
+    for entry, tagging in zip(feed.entries, taggings, strict=True):
+        if (tagging or UNTAGGED) is not tags:  # entries of which the rules say nothing share one tagging
+            tags = tagging or UNTAGGED
+            columns = tag_columns(tags)
+        with_clue = first and (everything or (tagging is not None and tags.relevant))
+        entries.append(_ready(entry, tagging, columns, at, with_clue))
     return ReadyFeed(
         info=feed.info,
         now=at,
-        entries=entries,
+        entries=tuple(entries),
         entries_hash=entries_hash(entries),
         more=feed.more,
         whole=feed if source.type != "feed" or feed.more else None,
@@ -128,22 +132,40 @@ def prepare(feed: NormalisedFeed, source: Source, now: datetime, first: bool = T
 
 def ready(entry: Entry, tagging: Tagging | None, now: int, *, with_clue: bool = False) -> ReadyEntry:
     """One entry, seen at ``now`` (microseconds)."""
+    return _ready(entry, tagging, tag_columns(tagging or UNTAGGED), now, with_clue)
+
+
+def _ready(entry: Entry, tagging: Tagging | None, tags: TagColumns, now: int, with_clue: bool) -> ReadyEntry:
     columns = entry_columns(entry)
-    said = columns["published"]
-    if said is None:
-        said = columns["updated"]
+    published, updated = columns.published, columns.updated
+    said = updated if published is None else published
     sort_at = now if said is None or said > now else said
-    tags = tagging or UNTAGGED
     return ReadyEntry(
-        id=entry.id,
-        sort_at=sort_at,
-        relevant=tags.relevant,
-        kind=tags.kind,
-        tagging=tagging_text(tags),
-        matches=tuple(match_values(tags)),
-        tagged=tagging is not None,
-        clue=clue(entry, tags, sort_at) if with_clue else None,
-        **columns,
+        entry.id,
+        columns.raw_id,
+        columns.same_key,
+        columns.content_hash,
+        published,
+        updated,
+        sort_at,
+        tags.relevant,
+        tags.kind,
+        columns.language,
+        columns.title,
+        columns.link,
+        columns.canonical_link,
+        columns.excerpt,
+        columns.data,
+        tags.tagging,
+        columns.names,
+        columns.summary,
+        columns.summary_text,
+        columns.text,
+        columns.content,
+        columns.raw,
+        tags.matches,
+        tagging is not None,
+        clue(entry, tagging or UNTAGGED, sort_at) if with_clue else None,
     )
 
 
