@@ -107,8 +107,10 @@ def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
 IDLE = (
     "feedparser", "lxml", "parsel", "nh3", "charset_normalizer", "httpx", "alembic", "sqlalchemy.dialects.postgresql",
     "feedgen", "brotli", "jinja2", "fastapi", "starlette", "uvicorn", "typer", "pygal",
+    "apscheduler", "multiprocessing", "ketfeed.topics.match", "smtplib",
 )  # fmt: skip
-"""What the poller's own process has no use for, or not before its first post, migration or notice to a hub."""
+"""What polling has no use for, or not before its first post, migration, notice or change of rules; a single poll
+(``ketfeed poll``) needs no schedule either."""
 
 
 def test_the_poller_loads_nothing_it_has_no_use_for() -> None:

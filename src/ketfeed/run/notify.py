@@ -23,7 +23,6 @@ import structlog
 
 from ketfeed.errors import PollError
 from ketfeed.model import FetchResult, HealthState, Site, SourceState
-from ketfeed.net.mail import MailServer, send_mail
 from ketfeed.settings import Settings
 
 log = structlog.get_logger()
@@ -200,6 +199,8 @@ class Notifier:
         await self._insist(url, lambda: self.client.post(url, body=body, content_type="application/json"))
 
     async def _mail(self, smtp: str, mail_to: str, changes: Sequence[HealthChange]) -> None:
+        from ketfeed.net.mail import MailServer, send_mail  # most installations send none
+
         server = MailServer.parse(smtp)
         recipients = [part.strip() for part in mail_to.split(",") if part.strip()]
         many = f"{len(changes)} sources" if len(changes) > 1 else changes[0].source_id

@@ -19,7 +19,6 @@ import structlog
 
 from ketfeed.model import RuleSet
 from ketfeed.run.clock import utc_now
-from ketfeed.run.tagging import PIECE, tag_stored
 from ketfeed.store.db import Store
 from ketfeed.store.records import Mark, TagChange
 from ketfeed.store.retagging import retagged
@@ -86,6 +85,8 @@ def retag(
     workers: processes, None: one per processor. stop: set it to end after the piece at hand. on_progress is told the
     number of entries done and of all to do. Raises StoreError.
     """
+    from ketfeed.run.tagging import tag_stored  # here: a poller rarely needs its tagger
+
     mark = store.tags.marker()
     after = mark.after if mark is not None and mark.digest == rules.digest and not mark.done else 0
     total = store.tags.count(after)
@@ -145,5 +146,7 @@ class RetagWalk:
 
 
 def _tell(done: int, total: int) -> None:
+    from ketfeed.run.tagging import PIECE
+
     if done % TOLD < PIECE or done == total:
         log.info("retagging", done=done, total=total)

@@ -37,7 +37,6 @@ from ketfeed.run.notify import Notifier, change_of
 from ketfeed.run.poll import Poller
 from ketfeed.run.retag import RetagWalk
 from ketfeed.run.retag import begin as begin_tagging
-from ketfeed.run.schedule import Schedule
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
 from ketfeed.store.ready import ReadyFeed, prepare
@@ -197,6 +196,8 @@ class StoreMemory:
 
 async def run_poller(settings: Settings, live: LiveCatalog, store: Store, stop: asyncio.Event) -> None:
     """Poll what is due until ``stop`` is set; takes up changed files while it runs."""
+    from ketfeed.run.schedule import Schedule  # here: a single poll needs none
+
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, store.sources.sync, live.catalog, utc_now())
     await loop.run_in_executor(None, _recall, settings, store)
