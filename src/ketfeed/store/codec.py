@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from datetime import timedelta
 from hashlib import blake2b
 from html import unescape
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from pydantic_core import from_json, to_json
@@ -357,15 +358,17 @@ _STATE_LEARNT = tuple(
     one.name for one in fields(SourceState) if one.name not in _STATE_COLUMNS and one.name not in _STATE_ELSEWHERE
 )
 """Fields of SourceState without a column: kept as JSON, so that what polling learns may grow without a migration."""
-_LEARNT_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(SourceState)}
+_NOTHING_LEARNT = tuple(one.default for one in fields(SourceState) if one.name in _STATE_LEARNT)
+_columns_of, _learnt_of = attrgetter(*_STATE_COLUMNS), attrgetter(*_STATE_LEARNT)
 
 
 def state_columns(state: SourceState) -> dict[str, Any]:
     """All columns of ``source_state`` except the source's number."""
-    columns: dict[str, Any] = {name: getattr(state, name) for name in _STATE_COLUMNS}
-    for name in _STATE_TIMES:
-        if columns.get(name) is not None:
-            columns[name] = to_us(columns[name])
+    columns: dict[str, Any] = dict(zip(_STATE_COLUMNS, _columns_of(state), strict=True))
+    for name in _COLUMN_TIMES:
+        moment = columns[name]
+        if moment is not None:
+            columns[name] = to_us(moment)
     validators = state.validators
     columns["validators_url"] = validators.url if validators else None
     columns["etag"] = validators.etag if validators else None
@@ -377,10 +380,12 @@ def state_columns(state: SourceState) -> dict[str, Any]:
 
 
 def _learnt(state: SourceState) -> str:
+    values = _learnt_of(state)
+    if values == _NOTHING_LEARNT:
+        return "{}"
     said: dict[str, Any] = {}
-    for name in _STATE_LEARNT:
-        value = getattr(state, name)
-        if value != _LEARNT_DEFAULTS[name]:
+    for name, value, nothing in zip(_STATE_LEARNT, values, _NOTHING_LEARNT, strict=True):
+        if value != nothing:
             said[name] = to_us(value) if name in _STATE_TIMES else value
     if state.spells:
         said["spells"] = [(one.health, to_us(one.since), one.error) for one in state.spells]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
+from ketfeed.store.meta import rows_among
 from ketfeed.store.ready import ReadyEntry, ReadyFeed
 from ketfeed.store.schema import ENTRY, SOURCE, STATE
 
@@ -34,23 +35,22 @@ class SourceFacts:
     entries: int
 
 
-def load_sources(connection: Connection, ids: Iterable[str]) -> dict[str, SourceFacts]:
+def load_sources(connection: Connection, ids: Collection[str]) -> dict[str, SourceFacts]:
     """The batch's sources by id."""
-    found: dict[str, SourceFacts] = {}
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), CHUNK):
-        rows = connection.execute(_SOURCES, {"ids": wanted[start : start + CHUNK]})
-        found.update((row.id, SourceFacts(*row)) for row in rows)
-    return found
+    return {
+        name: SourceFacts(number, name, salt, bool(active), *rest)
+        for number, name, salt, active, *rest in rows_among(connection, _SOURCES, ids)
+    }
 
 
+_AMONG: BindParameter[str] = bindparam("among", expanding=True)
 _SOURCES = (
     select(
         SOURCE.c.number, SOURCE.c.id, SOURCE.c.salt, SOURCE.c.active, SOURCE.c.relevance, SOURCE.c.priority,
         STATE.c.entries,
     )
     .join(STATE, STATE.c.source == SOURCE.c.number)
-    .where(SOURCE.c.id.in_(bindparam("ids", expanding=True)))
+    .where(SOURCE.c.id.in_(_AMONG))
 )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, select, update
@@ -123,8 +122,9 @@ def rank_holders(number: int, keys: Sequence[int], holders: Mapping[int, Sequenc
             for other in group:
                 shared[other] += worth
     shared.pop(number, None)
-    worthwhile = [(-worth, -other) for other, worth in shared.items() if worth > CHANCE]
-    return [-other for _, other in nsmallest(CANDIDATES, worthwhile)]
+    worthwhile = [(worth, other) for other, worth in shared.items() if worth > CHANCE]
+    worthwhile.sort(reverse=True)
+    return [other for _, other in worthwhile[:CANDIDATES]]
 
 
 def write_reasons(connection: Connection, links: Links) -> None:

@@ -86,8 +86,10 @@ def _insert_text(table: Table, names: tuple[str, ...], known: bool) -> str:
     return f"{text} ON CONFLICT DO NOTHING" if known else text
 
 
-def rows_among(connection: Connection, question: Select[Any], values: Collection[int], **more: int) -> Sequence[Any]:
-    """Rows of a question about some numbers, its expanding parameter ``among``; ``more``: its other parameters.
+def rows_among(
+    connection: Connection, question: Select[Any], values: Collection[int] | Collection[str], **more: int
+) -> Sequence[Any]:
+    """Rows of a question about some numbers or ids, its expanding parameter ``among``; ``more``: its other parameters.
 
     On SQLite the driver's own rows, and the numbers as one JSON list: a parameter for each number and a Row for each
     row cost more than finding them. In no order beyond that of the question for a few hundred numbers.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 from uuid import uuid5
 
@@ -84,10 +84,13 @@ def save(
         count = next(stored)
         counts.append(count)
         kept = write if count.error is None else _failed(connection, write, source, count)
-        counted = {"last_new": count.new, "last_updated": count.updated, "last_unchanged": count.unchanged}
-        states.append(state_columns(kept.state) | counted | {"number": source.number, "entries": source.entries})
-        counted = {"new": count.new, "updated": count.updated, "unchanged": count.unchanged}
-        polls.append(poll_columns(kept.poll, source.number) | counted)
+        state, poll = state_columns(kept.state), poll_columns(kept.poll, source.number)
+        state["number"], state["entries"] = source.number, source.entries
+        state["last_new"] = poll["new"] = count.new
+        state["last_updated"] = poll["updated"] = count.updated
+        state["last_unchanged"] = poll["unchanged"] = count.unchanged
+        states.append(state)
+        polls.append(poll)
     run_many(connection, _UPDATE_STATE, states)
     # The same source at the same microsecond is the same visit told twice.
     run_many(connection, upsert(connection, POLL, "source", "started_at"), polls)
@@ -257,7 +260,7 @@ class _Saver:
 
 
 _WIDTH = len(ROW)
-_words = attrgetter(*fulltext.WORDS)
+_words = itemgetter(*map(ROW.index, fulltext.WORDS))
 _ENTRY_ROW = ("number", "source", "story", "first_seen", "changed_at", "announced", "edited", *ROW)
 _MATCH_ROW = ("entry", "topic", "position", "score", "reasons")
 
