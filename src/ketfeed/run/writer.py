@@ -21,11 +21,11 @@ from ketfeed.store.records import PollCounts, PollWrite
 T = TypeVar("T")
 
 GATHER = 30  # documents that are worth a transaction of their own
-ENOUGH = 5_000_000  # bytes of documents that are: twenty usual feeds
+ENOUGH = 6_000_000  # bytes of documents that are: some twenty usual feeds
 LINGER = 0.2  # seconds a document waits for others
 BATCH = 256  # polls of one transaction
 WAITING = 512  # polls that may wait for the writer; above it the poller slows down
-SHELF = 2 * ENOUGH  # bytes of documents that may wait or be written: two transactions' worth
+SHELF = ENOUGH * 3 // 2  # bytes of documents that may wait or be written; more of them wait to be read
 
 
 class SavePolls(Protocol):
