@@ -128,8 +128,8 @@ _BEFORE_COLON = r"[A-Za-z0-9_\-.~/?=%+,!]*"
 _RELATIVE = re.compile(rf"{_BEFORE_COLON}(?:&amp;{_BEFORE_COLON})*(?:#{_IN_QUERY}(?:&amp;{_IN_QUERY})*)?")
 """An address that no parser takes for an absolute one: it has no colon."""
 
-_LINK = re.compile(f'a href="{_ABSOLUTE}"')
-"""The usual tag of a link."""
+_LINK = re.compile(rf'a href="(?:{_ABSOLUTE}|(/[A-Za-z0-9_\-.~/]*))"')
+"""The usual tag of a link; group 1: an address on the same site."""
 
 _PARAMETER = re.compile(r"&(?=[A-Za-z0-9]+=)")
 """No reference, in an attribute: the next parameter of an address that was not escaped."""
@@ -237,8 +237,9 @@ def _plain(text: str) -> str | None:
 
 def _with_attributes(tag: str, base: str | None, picture: Picture) -> tuple[str, _Opening] | None:
     """A start tag as it is written, without its brackets, and what it does; None when it is not tidy."""
-    if _LINK.fullmatch(tag) and "--" not in tag:  # as in a name that begins with xn--
-        return tag + _REL, _A
+    link = _LINK.fullmatch(tag)
+    if link and (written := _usual_link(link, base)):
+        return written, _A
     found = _TAG.fullmatch(tag)
     opening = _BY_NAME.get(found[1]) if found else None
     if found is None or opening is None:
@@ -269,6 +270,16 @@ def _with_attributes(tag: str, base: str | None, picture: Picture) -> tuple[str,
         else:
             return None
     return (written + _REL if opening is _A else written), opening
+
+
+def _usual_link(link: re.Match[str], base: str | None) -> str | None:
+    """A link without any other attribute as it is written; None when it needs a second look."""
+    if "--" in link[0]:  # as in a name that begins with xn--
+        return None
+    if link[1] is None:
+        return link[0] + _REL
+    address = absolute(link[1], base)
+    return f'a href="{address}"{_REL}' if address and _ADDRESS.fullmatch(address) else None
 
 
 def _address(value: str, base: str | None) -> str | None:

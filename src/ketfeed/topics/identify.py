@@ -9,7 +9,7 @@ EudraCT 2019-002991-42, EU CT 2023-503421-27-00 → euct:2019-002991-42, euct:20
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from urllib.parse import unquote
 
 from ketfeed.model import Entry
@@ -22,6 +22,7 @@ _PMID = re.compile(
 )
 _PMCID = re.compile(r"\bPMC\s?(\d{4,9})\b", re.IGNORECASE)
 _NCT = re.compile(r"\bNCT[\s-]?(\d{8})\b", re.IGNORECASE)
+_NCT_BEGINS = re.compile(r"nct[\s-]?\d")
 _EUCT = re.compile(r"\b(20\d\d-\d{6}-\d\d(?:-\d\d)?)\b")
 _EUCT_WORD = re.compile(r"\beu ?ct\b|\bctis\b")
 """Without one of these, a number of this form is something else (a date and a phone number)."""
@@ -54,37 +55,38 @@ def normal_doi(found: str) -> str:
     return _PATH_ENDS.sub("", doi).lower()
 
 
-def _in_text(text: str) -> Iterable[str]:
-    """Identifiers in some lines of text and addresses. The cheap ``in`` tests come first: most texts hold none."""
-    if "10." in text:
+def _in_text(text: str, pieces: Collection[str] | None = None) -> Iterable[str]:
+    """Identifiers in some lines of text and addresses. The cheap tests come first: most texts hold none.
+
+    ``pieces``: which SIGNS stand in it in lower case, if that is known.
+    """
+    lowered = text.lower()
+    has: Callable[[str], bool] = lowered.__contains__ if pieces is None else pieces.__contains__
+    if has("10."):
         for match in _DOI.finditer(text.replace("%2F", "/").replace("%2f", "/")):
             doi = normal_doi(match.group())
             if not doi.endswith("/") and len(doi) <= 200:
                 yield f"doi:{doi}"
-    lowered = text.lower()
-    if "pubmed" in lowered or "pmid" in lowered or "/med/" in lowered:
+    if has("pubmed") or has("pmid") or has("/med/"):
         for pattern in (_PMID, _EUROPEPMC_ID):
             yield from (f"pmid:{int(match.group(1))}" for match in pattern.finditer(text))
     for sign, pattern, form in _IN_ADDRESSES:
-        if sign in lowered:
+        if has(sign):
             yield from (form.format(match.group(1)) for match in pattern.finditer(lowered))
-    if "pmc" in lowered:
+    if has("pmc"):
         yield from (f"pmcid:PMC{int(match.group(1))}" for match in _PMCID.finditer(text))
-    if "nct" in lowered:
+    if has("nct") and _NCT_BEGINS.search(lowered):  # "function" has the sign, too
         yield from (f"nct:NCT{match.group(1)}" for match in _NCT.finditer(text))
-    if "isrctn" in lowered:
+    if has("isrctn"):
         yield from (f"isrctn:ISRCTN{match.group(1)}" for match in _ISRCTN.finditer(text))
-    if "eudract" in lowered or "clinicaltrials" in lowered or _names_euct(lowered):
+    if has("eudract") or has("clinicaltrials") or (any(map(has, _EUCT_SIGNS)) and _EUCT_WORD.search(lowered)):
         yield from (f"euct:{match.group(1)}" for match in _EUCT.finditer(text))
 
 
-def _names_euct(lowered: str) -> bool:
-    return ("euct" in lowered or "eu ct" in lowered or "ctis" in lowered) and bool(_EUCT_WORD.search(lowered))
-
-
+_EUCT_SIGNS = ("euct", "eu ct", "ctis")
 SIGNS = (
     "10.", "pubmed", "pmid", "/med/", *(sign for sign, _, _ in _IN_ADDRESSES), "pmc", "nct", "isrctn", "eudract",
-    "clinicaltrials", "euct", "eu ct", "ctis",
+    "clinicaltrials", *_EUCT_SIGNS,
 )  # fmt: skip
 """Pieces of which at least one stands, in lower case, wherever an identifier does."""
 
@@ -98,7 +100,7 @@ def identify(entry: Entry, texts: Iterable[str], pieces: Collection[str] | None 
     """
     if pieces is not None and _SIGNS.isdisjoint(pieces):
         return tuple(sorted(set(entry.identifiers))) if entry.identifiers else ()
-    found = set(_in_text("\n".join((entry.link or "", entry.raw_id, *texts))))  # no identifier spans two lines
+    found = set(_in_text("\n".join((entry.link or "", entry.raw_id, *texts)), pieces))  # no identifier spans two lines
     found.update(entry.identifiers)
     return tuple(sorted(found))
 

@@ -57,6 +57,7 @@ class Tagger:
         self._pieces = Pieces(
             (*SIGNS, *HINTS, *(piece for term in expressions for some in term.needs for piece in some))
         )
+        self._asking = _RESEARCH.union(self._compiled.kind_reasons)  # kinds for which expressions or facts are read
         self._scoring = self._compiled.telling_patterns(())
         self._telling = self._compiled.telling_patterns(self._kind_cues)
         ruled = rule_phrases(rules)
@@ -67,18 +68,23 @@ class Tagger:
         """Everything the rules say of an entry of a source. Entries of which they say nothing share one value."""
         written = texts_of(entry)
         folded = FoldedText(*written.values())
-        found: Sequence[tuple[int, int, int]] = self._compiled.lexicon.find(folded.text)
-        pieces = self._pieces.found(f"{folded.original}\n{entry.raw_id}")
+        found, signed = self._compiled.lexicon.look(folded.text)
         read = [written[field] for field in _READ_FIELDS if field in written]
-        identifiers = identify(entry, read, pieces)
         source_text, source_labels = self._source_labels(source)
         patterns = [pattern for pattern, _, _ in found]
         plain_source = not (source_labels or self._compiled.unprompted)
-        if plain_source and self._telling.isdisjoint(patterns):
+        quiet = plain_source and self._telling.isdisjoint(patterns)
+        everything = f"{folded.original}\n{entry.raw_id}"
+        short = quiet and not signed  # then there are no SIGNS in the texts, and hardly ever somebody asks for more
+        pieces = self._pieces.found(entry.raw_id if short else everything)
+        identifiers = identify(entry, read, pieces)
+        if quiet:
             found = ()
         texts = lay_out(written, folded) if found else []
         hits, labels = self._sort(found, texts)
         kind, kind_reasons = decide_kind(entry, source, self._cues(texts, hits), identifiers)
+        if short and (kind in self._asking or not self.rules.relevance.terms):
+            pieces = self._pieces.found(everything)
         scored: Mapping[str, TopicMatch] = {}
         if kind in self._compiled.kind_reasons or not (plain_source and self._scoring.isdisjoint(patterns)):
             texts = [*(texts or lay_out(written, folded)), source_text]

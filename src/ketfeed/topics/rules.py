@@ -16,6 +16,7 @@ import regex
 
 from ketfeed.model import Field, Reason, RuleSet, Term, TopicRule
 from ketfeed.topics.expressions import Needs, compiled, needs
+from ketfeed.topics.identify import SIGNS
 from ketfeed.topics.kinds import KIND_CUES
 from ketfeed.topics.terms import Lexicon, fold
 
@@ -176,7 +177,7 @@ def compile_rules(rules: RuleSet) -> CompiledRules:
 
     A regular expression that does not compile never matches; ``ketfeed check`` has refused it before.
     """
-    lexicon = Lexicon([*rule_phrases(rules), *KIND_CUES])
+    lexicon = Lexicon([*rule_phrases(rules), *KIND_CUES], SIGNS)
     sets = _Sets(lexicon)
     topics = (*rules.topics, rules.relevance)
     default = rules.threshold or THRESHOLD
