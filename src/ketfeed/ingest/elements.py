@@ -254,7 +254,7 @@ class Elements:
             return None
         pieces = self.elementstack.pop()[2]
         value = pieces[0] if len(pieces) == 1 and not self.loose else joined(pieces)
-        if self.contentparams and self.contentparams.get("base64"):
+        if self.contentparams and "base64" in self.contentparams:
             try:
                 value = base64.b64decode(value.encode("ascii", "ignore")).decode("utf-8")
             except (binascii.Error, UnicodeDecodeError):

@@ -79,6 +79,13 @@ def _end_somebody(self: Elements, key: str) -> None:
     people: list[tuple[str, Person]] = self.context["people"]
     if len(people) >= self.limits.people:
         return
+    role = AUTHORS[key]
+    if role == "credit" and parts.get("role") == "author":
+        role = "creator"
+    if len(parts) == 1:  # its role alone
+        if person := read_person(text):
+            people.append((role, person))
+        return
     uri, email = parts.get("uri"), (parts.get("email") or "").removeprefix("mailto:") or None
     name = parts.get("name", "")
     person = read_person(name or (text if not (uri or email) else ""), uri)
@@ -87,9 +94,6 @@ def _end_somebody(self: Elements, key: str) -> None:
     if person is not None:
         if uri or email:
             person = Person(person.name, uri or person.uri, email or person.email)
-        role = AUTHORS[key]
-        if role == "credit" and parts.get("role") == "author":
-            role = "creator"
         people.append((role, person))
 
 
@@ -177,17 +181,25 @@ def _start_enclosure(self: Elements, _key: str, attrs: Attributes) -> None:
 
 
 def _start_category(self: Elements, key: str, attrs: Attributes) -> None:
+    scheme = SCHEMES.get(key)
     self.context["pending_category"] = (
-        attrs.get("term") or attrs.get("text"),
-        attrs.get("scheme") or attrs.get("domain") or SCHEMES.get(key),
-        attrs.get("label"),
+        (
+            attrs.get("term") or attrs.get("text"),
+            attrs.get("scheme") or attrs.get("domain") or scheme,
+            attrs.get("label"),
+        )
+        if attrs
+        else (None, scheme, None)
     )
     self.push("category")
 
 
+_NO_CATEGORY = (None, None, None)
+
+
 def _end_category(self: Elements, _key: str) -> None:
     value = self.pop("category")
-    term, scheme, label = self.context.pop("pending_category", (None, None, None))
+    term, scheme, label = self.context.pop("pending_category", _NO_CATEGORY)
     term = (term or value or label or "").strip()
     if term and len(self.context["categories"]) < 500:
         self.context["categories"].append(Category(term, scheme, label))

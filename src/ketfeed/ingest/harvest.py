@@ -17,7 +17,10 @@ SUMMARY = (
     "googleplay_description", "itunes_summary", "itunes_subtitle", "subtitle",
 )  # fmt: skip
 CONTENT = ("content_encoded", "content", "fullitem", "xhtml_body", "body")
+_CONTENT = frozenset(CONTENT)
 RIGHTS = ("rights", "copyright", "dcterms_rights", "dc_rights", "media_copyright")
+
+_RIGHTS = frozenset(RIGHTS)
 
 PUBLISHED = (
     "pubdate", "published", "issued", "dcterms_issued", "dc_date", "prism_date", "created", "dcterms_created",
@@ -137,8 +140,8 @@ def _text(item: Item, names: tuple[str, ...]) -> RawText | None:
     """The first element of the list that says something; of its occurrences the shallowest."""
     texts: dict[str, list[Text]] = item["texts"]
     for name in names:
-        if name in texts:
-            found = texts[name]
+        found = texts.get(name)
+        if found is not None:
             return _raw(found[0] if len(found) == 1 else min(found, key=lambda text: text[0]))
     return None
 
@@ -146,6 +149,8 @@ def _text(item: Item, names: tuple[str, ...]) -> RawText | None:
 def _content(item: Item) -> RawText | None:
     """The fullest content: markup before plain text, then the longer one; never a picture or a program."""
     texts: dict[str, list[Text]] = item["texts"]
+    if _CONTENT.isdisjoint(texts):
+        return None
     for name in CONTENT:
         if name not in texts:
             continue
@@ -156,6 +161,8 @@ def _content(item: Item) -> RawText | None:
 
 
 def _people(item: Item, groups: tuple[tuple[str, ...], ...]) -> tuple[Person, ...]:
+    if not item["people"]:
+        return ()
     for roles in groups:
         people = [person for role, person in item["people"] if role in roles]
         if people:
@@ -164,7 +171,7 @@ def _people(item: Item, groups: tuple[tuple[str, ...], ...]) -> tuple[Person, ..
 
 
 def _rights(item: Item) -> str | None:
-    text = _text(item, RIGHTS)
+    text = None if _RIGHTS.isdisjoint(item["texts"]) else _text(item, RIGHTS)
     if text is not None:
         return text.value
     for link in item["links"]:
