@@ -9,8 +9,8 @@ from tests.store.making import DAY, HOUR, NOW, entry, save, source, tags, write
 from ketfeed.store.db import Store
 from ketfeed.store.keys import SPAN, WINDOW, asked_keys, clue, hash48, own_keys, pack, span, unpack
 from ketfeed.store.linking import CANDIDATES, HOLDERS, find_holders, rank_holders
-from ketfeed.store.meta import insert_rows
 from ketfeed.store.schema import STORY_KEY
+from ketfeed.store.statements import insert_rows
 from ketfeed.store.times import from_us, to_us
 from ketfeed.topics.story_report import report
 

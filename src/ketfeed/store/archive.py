@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, func, insert, or_, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select
 
 from ketfeed.store.codec import dump
 from ketfeed.store.schema import ARCHIVE_PAGE, FEED_VERSION, LISTING
+from ketfeed.store.statements import insert_rows, plain_rows, rows_among
 
 PAGE = 50  # entries on a page, as many as a feed shows
 
@@ -24,24 +25,24 @@ def close_pages(connection: Connection, feeds: Collection[str], now: int) -> Non
     archived = [feed for feed in feeds if feed == "all" or feed.startswith("t:")]
     if not archived:
         return
-    for feed in sorted(connection.execute(_FULL, {"feeds": archived}).scalars()):
+    for feed in sorted(feed for (feed,) in rows_among(connection, _FULL, archived)):
         page, seq, story = last_closed(connection, feed)
         while True:
-            places = connection.execute(_PAGE_BEYOND, {"feed": feed, "seq": seq, "story": story}).all()
+            places = plain_rows(connection, _PAGE_BEYOND, {"feed": feed, "seq": seq, "story": story})
             if len(places) < PAGE:
                 break
-            page, seq, story = page + 1, places[-1].seq, places[-1].story
-            row = {
-                "feed": feed, "page": page, "seq": seq, "story": story, "closed_at": now,
-                "entries": dump(newest_first(places)),
-            }  # fmt: skip
-            connection.execute(insert(ARCHIVE_PAGE), row)
+            _, _, seq, story = places[-1]
+            page += 1
+            insert_rows(connection, ARCHIVE_PAGE, _ROW, [(feed, page, seq, story, now, dump(newest_first(places)))])
+
+
+_ROW = ("feed", "page", "seq", "story", "closed_at", "entries")
 
 
 def last_closed(connection: Connection, feed: str) -> tuple[int, int, int]:
     """(page, seq, story) of the newest closed page; (0, -1, 0) when none is."""
-    row = connection.execute(_LAST, {"feed": feed}).one_or_none()
-    return (0, -1, 0) if row is None else (row.page, row.seq, row.story)
+    rows = plain_rows(connection, _LAST, {"feed": feed})
+    return rows[0] if rows else (0, -1, 0)
 
 
 def page_entries(connection: Connection, feed: str, page: int) -> list[int]:
@@ -52,14 +53,15 @@ def page_entries(connection: Connection, feed: str, page: int) -> list[int]:
         return list(json.loads(closed))
     last, seq, story = last_closed(connection, feed)
     return (
-        newest_first(connection.execute(_BEYOND, {"feed": feed, "seq": seq, "story": story}).all())
+        newest_first(plain_rows(connection, _BEYOND, {"feed": feed, "seq": seq, "story": story}))
         if page == last + 1
         else []
     )
 
 
-def newest_first(places: Sequence[Row[int, int, int, int]]) -> list[int]:
-    return [place.entry for place in sorted(places, key=lambda place: (-place.sort_at, -place.entry))]
+def newest_first(places: Sequence[Sequence[int]]) -> list[int]:
+    """Entries of places given as rows of _BEYOND."""
+    return [entry for _, entry in sorted([(sort_at, entry) for entry, sort_at, _, _ in places], reverse=True)]
 
 
 _LAST = (
@@ -85,6 +87,7 @@ _PAGE_BEYOND = _BEYOND.limit(PAGE)
 _NEWEST = ARCHIVE_PAGE.alias("newest")
 _CLOSED = ARCHIVE_PAGE.alias("closed")
 _LAST_PAGE = select(func.max(_NEWEST.c.page)).where(_NEWEST.c.feed == FEED_VERSION.c.feed).scalar_subquery()
+_AMONG: BindParameter[str] = bindparam("among", expanding=True)
 _FULL = (
     select(FEED_VERSION.c.feed)
     .outerjoin(_CLOSED, and_(_CLOSED.c.feed == FEED_VERSION.c.feed, _CLOSED.c.page == _LAST_PAGE))
@@ -97,7 +100,7 @@ _FULL = (
             or_(LISTING.c.seq > func.coalesce(_CLOSED.c.seq, -1), LISTING.c.story > _CLOSED.c.story),
         ),
     )
-    .where(FEED_VERSION.c.feed.in_(bindparam("feeds", expanding=True)))
+    .where(FEED_VERSION.c.feed.in_(_AMONG))
     .group_by(FEED_VERSION.c.feed)
     .having(func.count() >= PAGE)
 )

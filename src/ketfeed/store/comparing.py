@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, select
 
-from ketfeed.store.meta import rows_among
 from ketfeed.store.ready import ReadyEntry, ReadyFeed
 from ketfeed.store.schema import ENTRY, SOURCE, STATE
+from ketfeed.store.statements import rows_among
 
 Stored = Any
 """A stored entry's row with the columns of ``_COMPARED``."""

@@ -17,9 +17,10 @@ from ketfeed.store.codec import clean, dump
 from ketfeed.store.decisions import check_edit, edit_from, edit_read, edit_text
 from ketfeed.store.engine import Database
 from ketfeed.store.finding import find_number
-from ketfeed.store.meta import next_version, publish_version, upsert
+from ketfeed.store.meta import next_version, publish_version
 from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import EDIT, ENTRY, SPLIT_STORY, STORY_LINK
+from ketfeed.store.statements import plain_rows, upsert
 from ketfeed.store.times import to_us
 
 
@@ -109,10 +110,11 @@ def adopt(connection: Connection, entries: Mapping[str, int], seq: int, now: int
 
 def any_waiting(connection: Connection) -> bool:
     """Are there decisions about entries, or joins with entries, that are not stored yet?"""
-    partner = (EDIT.c.action == "join") & EDIT.c.value.not_in(select(ENTRY.c.id))
-    return (
-        connection.execute(select(EDIT.c.number).where(EDIT.c.entry.is_(None) | partner).limit(1)).first() is not None
-    )
+    return bool(plain_rows(connection, _WAITING, {}))
+
+
+_PARTNER = (EDIT.c.action == "join") & EDIT.c.value.not_in(select(ENTRY.c.id))
+_WAITING = select(EDIT.c.number).where(EDIT.c.entry.is_(None) | _PARTNER).limit(1)
 
 
 def _write(connection: Connection, edits: Sequence[tuple[Edit, int | None]], now: int) -> None:

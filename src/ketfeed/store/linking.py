@@ -15,8 +15,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, select, update
 
 from ketfeed.store.codec import dump, entry_from, tagging_from
 from ketfeed.store.keys import Clue, asked_keys, own_keys, pack, unpack
-from ketfeed.store.meta import insert_rows, rows_among, run_many, upsert
 from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
+from ketfeed.store.statements import insert_rows, rows_among, run_many, upsert
 from ketfeed.store.times import from_us
 from ketfeed.topics import stories
 from ketfeed.topics.story_report import Report, report

@@ -13,8 +13,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of
 from ketfeed.store.listing import Member, Place, is_visible, places
-from ketfeed.store.meta import insert_rows, rows_among, run_many
 from ketfeed.store.schema import ENTRY, LISTING, MATCH, SOURCE
+from ketfeed.store.statements import insert_rows, rows_among, run_many
 
 Changed = Counter[str]
 """Feeds that show something else now → places won or lost; 0: other things in the same places."""

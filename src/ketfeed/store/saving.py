@@ -31,11 +31,12 @@ from ketfeed.store.comparing import Edited, New, SourceFacts, compare, load_sour
 from ketfeed.store.edits import adopt, any_waiting
 from ketfeed.store.linking import NO_LINKS, Arrival, Candidates, Links, link, loners, move_entries, write_reasons
 from ketfeed.store.listing import Member, is_visible, places
-from ketfeed.store.meta import insert_rows, next_version, publish_version, read_number, run_many, upsert
+from ketfeed.store.meta import next_version, publish_version, read_number
 from ketfeed.store.placing import Changed, add_places, relist
 from ketfeed.store.ready import ROW, clue_of
 from ketfeed.store.records import PollCounts, PollWrite
 from ketfeed.store.schema import ENTRY, MATCH, POLL, STATE
+from ketfeed.store.statements import insert_rows, plain_rows, run_many, upsert
 from ketfeed.store.times import to_us
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -65,7 +66,7 @@ def save(
     saver = _Saver(
         connection,
         version=next_version(connection),
-        next_number=(connection.execute(select(func.max(ENTRY.c.number))).scalar_one() or 0) + 1,
+        next_number=(plain_rows(connection, _LAST, {})[0][0] or 0) + 1,
         backfill=read_number(connection, "backfill", 20),
         waiting=any_waiting(connection),
         known=known,
@@ -100,6 +101,7 @@ def save(
     return counts
 
 
+_LAST = select(func.max(ENTRY.c.number))
 _UPDATE_STATE = (
     update(STATE)
     .where(STATE.c.source == bindparam("number"))

@@ -21,9 +21,10 @@ from ketfeed.store.codec import (
     state_of,
 )
 from ketfeed.store.engine import Database
-from ketfeed.store.meta import next_version, plain_rows, publish_version, upsert, write_meta
+from ketfeed.store.meta import next_version, publish_version, write_meta
 from ketfeed.store.placing import Changed, relist
 from ketfeed.store.schema import ENTRY, HOST_HOLD, LISTING, POLL, SOURCE, SOURCE_NAME, STATE
+from ketfeed.store.statements import plain_rows, upsert
 from ketfeed.store.times import from_us, to_us
 
 DAY = timedelta(days=1)

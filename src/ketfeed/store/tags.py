@@ -23,13 +23,14 @@ from ketfeed.store.comparing import Edited
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of
 from ketfeed.store.engine import Database
 from ketfeed.store.linking import Arrival, Candidates, link, loners, move_entries
-from ketfeed.store.meta import insert_rows, next_version, publish_version, read_meta, run_many, write_meta
+from ketfeed.store.meta import next_version, publish_version, read_meta, write_meta
 from ketfeed.store.placing import relist
 from ketfeed.store.ready import ready
 from ketfeed.store.records import Mark, TagChange, Tagged
 from ketfeed.store.retagging import Retagged, change_of
 from ketfeed.store.saving import change_entries
 from ketfeed.store.schema import ENTRY, MATCH, SOURCE
+from ketfeed.store.statements import insert_rows, run_many
 from ketfeed.store.times import to_us
 
 CHUNK = 400
