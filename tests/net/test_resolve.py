@@ -54,7 +54,7 @@ def test_a_thread_ends_when_nothing_comes_and_another_takes_its_place(monkeypatc
 def test_a_lookup_that_hangs_neither_holds_up_the_end_nor_fails_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolve, "IDLE", 0.01)
     name_server = threading.Event()
-    monkeypatch.setattr(resolve.socket, "getaddrinfo", lambda *_, **__: name_server.wait(60) and [])
+    monkeypatch.setattr("ketfeed.net.resolve.socket.getaddrinfo", lambda *_, **__: name_server.wait(60) and [])
     before, resolver = threads(), SystemResolver()
 
     async def ask() -> None:

