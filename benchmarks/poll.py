@@ -92,10 +92,10 @@ def cpu_seconds() -> float:
     return total
 
 
-def memory_mib() -> float:
-    """Resident memory of this process and its children; a shared page counts by its share."""
+def memory_mib(root: int) -> float:
+    """Resident memory of a process and its children; a shared page counts by its share."""
     total = 0
-    for pid in processes(os.getpid()):
+    for pid in processes(root):
         try:
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
@@ -106,10 +106,11 @@ def memory_mib() -> float:
 
 
 class Peak:
-    """The largest ``memory_mib`` of samples taken while the block runs."""
+    """The largest ``memory_mib`` of samples of another process, so that taking them is no work of the subject's."""
 
-    def __init__(self) -> None:
-        self.mib = 0.0
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._mib = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -120,31 +121,32 @@ class Peak:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self.mib = max(self.mib, memory_mib())
+
+    def since_last(self) -> float:
+        """The largest since this was last asked, in MiB."""
+        found, self._mib = max(self._mib, memory_mib(self._root)), 0.0
+        return found
 
     def _sample(self) -> None:
         while not self._stop.wait(0.5):
-            self.mib = max(self.mib, memory_mib())
+            self._mib = max(self._mib, memory_mib(self._root))
 
 
 class Measured:
-    """Seconds, CPU seconds (with children, without, of the web) and peak memory of what happens in the block."""
+    """Seconds, CPU seconds (with children, without, of the web) of what happens in the block; own largest memory."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._peak = Peak()
         self.figures: dict[str, float] = {}
 
     def __enter__(self) -> Self:
-        self._peak.__enter__()
         self._begun = self._now()
         return self
 
     def __exit__(self, *_: object) -> None:
         spent = {name: value - self._begun[name] for name, value in self._now().items()}
-        self._peak.__exit__()
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        self.figures = spent | {"peak": self._peak.mib, "own_rss": own}
+        self.figures = spent | {"own_rss": own}
 
     def _now(self) -> dict[str, float]:
         web = float(ask(self._port, "/cpu"))
@@ -284,10 +286,11 @@ def measure(subject: str, sources: int, lean: bool, options: argparse.Namespace)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         rows = []
-        for line in process.stdout:
-            row = json.loads(line) | {"feeds": "lean" if lean else "real"}
-            rows.append(row)
-            print(line_of(row), flush=True)
+        with Peak(process.pid) as peak:
+            for line in process.stdout:
+                row = json.loads(line) | {"feeds": "lean" if lean else "real", "peak": peak.since_last()}
+                rows.append(row)
+                print(line_of(row), flush=True)
         if process.wait():
             raise SystemExit(f"{subject} failed with exit code {process.returncode}")
         return rows
