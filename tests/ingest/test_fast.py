@@ -6,11 +6,16 @@ from __future__ import annotations
 
 from uuid import uuid5
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ketfeed.ingest import dates, urls
+from ketfeed.ingest.handlers import ENDS, LEAVES
+from ketfeed.ingest.limits import Limits
+from ketfeed.ingest.parse import NAMESPACES, parse_xml
 from ketfeed.ingest.text import one_line, visible
+from ketfeed.ingest.vocabulary import EXTRAS
 from ketfeed.model import ENTRY_NAMESPACE, entry_id
 
 BASES = (None, "https://example.org/a/b?c", "http://127.0.0.1/f/1", "http://x.example", "http://x.example:80/a", "x")
@@ -61,3 +66,34 @@ def test_a_line_is_its_visible_words_with_single_spaces(text: str) -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.text(st.characters(codec="utf-8"), max_size=80))
 def test_an_entry_id_is_a_name_based_uuid(source: str, raw: str) -> None:
     assert entry_id(source, raw) == str(uuid5(ENTRY_NAMESPACE, f"{source}\n{raw}"))
+
+
+NAMESPACES_OF_PREFIXES = " ".join(
+    f'xmlns:{prefix}="{uri}"' for prefix, uri in {name: uri for uri, name in NAMESPACES.items() if name}.items()
+)
+LEAF_TEXTS = ("", " \n ", "a", " a  b\n", "a<!-- c -->b", "<![CDATA[<b>a</b> &amp;]]>", "&lt;p&gt;a&lt;/p&gt;", "caf&#xC3;&#xA9; &#146;", "3 Jan 2026",
+              "Jane Doe (jane@example.org)", "https://example.org/a", "noreply")  # fmt: skip
+
+
+@pytest.mark.parametrize("key", sorted(LEAVES))
+@pytest.mark.parametrize("frame", ["<rss><channel><item>{}</item></channel></rss>", "<rss><channel>{}</channel></rss>",
+                                   '<feed xmlns="http://www.w3.org/2005/Atom"><entry><author>{}<name>n</name></author>{}</entry></feed>',
+                                   '<rss><channel><item><link rel="x">{}</link>{}<source>{}</source></item></channel></rss>'])  # fmt: skip
+def test_an_element_without_attributes_or_others_in_it_is_read_as_any_other(key: str, frame: str) -> None:
+    """One with an attribute that means nothing takes the way of all elements."""
+    prefix, _, local = key.rpartition("_")
+    name = f"{prefix}:{local}" if prefix else local
+    frame = frame.replace(">", f" {NAMESPACES_OF_PREFIXES}>", 1)
+    for text in LEAF_TEXTS:
+        short, long = f"<{name}>{text}</{name}>", f'<{name} nothing="">{text}</{name}>'
+        for count in (1, 2):
+            one, other = (
+                parse_xml(frame.replace("{}", element * count), "https://example.org/", None, Limits())
+                for element in (short, long)
+            )
+            assert one == other, text
+
+
+def test_the_short_way_is_for_elements_with_rules_of_their_own() -> None:
+    assert not LEAVES.keys() & EXTRAS
+    assert ENDS.keys() >= LEAVES.keys()

@@ -60,8 +60,21 @@ def end_text(self: Elements, key: str) -> None:
     texts.setdefault(key, []).append((self.depth, value, kind, params.get("base", "")))
 
 
+def _text(self: Elements, key: str, value: str) -> None:
+    kind = TEXTS[key]
+    if not value:
+        return
+    if kind == "text/plain" and not self.is_atom() and looks_like_html(value):
+        kind = "text/html"
+    texts: dict[str, list[Text]] = self.context["texts"]
+    texts.setdefault(key, []).append((self.depth, value, kind, self.baseuri))
+
+
 def _end_date(self: Elements, key: str) -> None:
-    value = self.pop(key)
+    _date(self, key, self.pop(key))
+
+
+def _date(self: Elements, key: str, value: str | None) -> None:
     slot = DATES[key]
     dates: dict[str, tuple[int, str]] = self.context["dates"]
     if value and (slot not in dates or self.depth < dates[slot][0]):
@@ -108,6 +121,13 @@ PARTS = {
 """Elements inside one that names somebody → what they say of the person."""
 
 
+def _somebody(self: Elements, key: str, value: str) -> None:
+    self.person = None
+    people: list[tuple[str, Person]] = self.context["people"]
+    if len(people) < self.limits.people and (person := read_person(value)):
+        people.append((AUTHORS[key], person))
+
+
 def _end_part_of_person(self: Elements, key: str) -> None:
     value = self.pop(key)
     if self.person is not None and value and PARTS[key] not in self.person:
@@ -143,6 +163,13 @@ def _end_link(self: Elements, _key: str) -> None:
     if value and "pending_link" in self.context:
         _add_link(self, value)
     self.context.pop("pending_link", None)
+
+
+def _link(self: Elements, _key: str, value: str) -> None:
+    self.context.pop("pending_link", None)
+    links: list[ParsedLink] = self.context["links"]
+    if value and len(links) < 200:
+        links.append(ParsedLink(value, "alternate", None, self.baseuri))
 
 
 def _add_link(self: Elements, href: str) -> None:
@@ -203,6 +230,12 @@ def _end_category(self: Elements, _key: str) -> None:
     term = (term or value or label or "").strip()
     if term and len(self.context["categories"]) < 500:
         self.context["categories"].append(Category(term, scheme, label))
+
+
+def _category(self: Elements, key: str, value: str) -> None:
+    self.context.pop("pending_category", None)
+    if value and len(self.context["categories"]) < 500:
+        self.context["categories"].append(Category(value, SCHEMES.get(key)))
 
 
 def _end_keywords(self: Elements, key: str) -> None:
@@ -317,8 +350,11 @@ def _end_origlink(self: Elements, _key: str) -> None:
         self.context["original_link"] = ParsedLink(value, "alternate", None, self.baseuri)
 
 
-def _end_comments(self: Elements, _key: str) -> None:
-    value = self.pop("comments")
+def _end_comments(self: Elements, key: str) -> None:
+    _comments(self, key, self.pop("comments"))
+
+
+def _comments(self: Elements, _key: str, value: str | None) -> None:
     if value:
         self.context["comments"] = ParsedLink(value, "replies", None, self.baseuri)
 
@@ -354,6 +390,14 @@ SCHEMES: Mapping[str, str] = {
     "media_category": "http://search.yahoo.com/mrss/category_schema", "prism_keyword": "http://prismstandard.org/",
 }  # fmt: skip
 """What the labels of these elements are taken from, when they do not say."""
+
+LEAVES: Mapping[str, Callable[[Elements, str, str], None]] = {
+    **{key: _text for key, kind in TEXTS.items() if kind != XHTML}, **dict.fromkeys(DATES, _date),
+    **dict.fromkeys(AUTHORS, _somebody), "link": _link, "category": _category, "dc_subject": _category,
+    "comments": _comments,
+}  # fmt: skip
+"""The short way of an element that has its text and nothing else, no attribute and no element in it: as STARTS, its
+text and ENDS."""
 
 STARTS: Mapping[str, Callable[[Elements, str, Attributes], None]] = {
     **dict.fromkeys(TEXTS, _start_text), **dict.fromkeys(AUTHORS, _start_somebody),

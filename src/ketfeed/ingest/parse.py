@@ -21,10 +21,12 @@ import feedparser.api
 
 from ketfeed.errors import ForbiddenXml, ParseFailed
 from ketfeed.ingest.elements import Element, Elements, Refused, WrittenNames, element
+from ketfeed.ingest.handlers import LEAVES
 from ketfeed.ingest.harvest import harvest
 from ketfeed.ingest.limits import Limits
 from ketfeed.ingest.parsed import ParsedFeed
 from ketfeed.ingest.repair import from_first_tag, not_a_feed, repair
+from ketfeed.ingest.strings import mend
 
 NAMESPACES: dict[str, str] = {
     **{uri.lower(): prefix for uri, prefix in feedparser.api.StrictFeedParser.namespaces.items()},
@@ -188,11 +190,71 @@ def _drive(text: str, base: str, language: str | None, limits: Limits, *, namesp
     if isinstance(reader, _Strict):
         parser.namespace_prefixes = True
         parser.StartNamespaceDeclHandler = reader.declared
-        parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
+        parser.StartElementHandler, parser.EndElementHandler = _by_leaves(reader)
     else:
         parser.StartElementHandler, parser.EndElementHandler = reader.opened_flat, reader.closed_flat
     parser.Parse(text, True)
     return reader
+
+
+def _by_leaves(reader: Elements) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
+    """What opens and what closes an element, with a short way for one that has its text and nothing else.
+
+    Nothing is done for it before it closes, unless it may have to be refused or stands in a text.
+    """
+    pending, names = reader.pending, reader.names
+    held = ""  # the name of an element that may be a leaf
+
+    def opens(name: str, written: list[str]) -> None:
+        nonlocal held
+        if held:
+            _open(reader, held)
+            held = ""
+        if (
+            written
+            or reader.contentparams
+            or reader.incontent
+            or reader.root is None
+            or reader.depth >= reader.deepest
+            or not reader.elementstack
+        ):
+            reader.start(name, written)
+            return
+        if pending:
+            reader.elementstack[-1][2].extend(pending)
+            pending.clear()
+        held = name
+
+    def closes(name: str) -> None:
+        nonlocal held
+        if not held:
+            reader.end(name)
+            return
+        held = ""
+        known = names.get(name)
+        key = known[0] if known is not None else reader.learn(name)[0]
+        leaf = LEAVES.get(key)
+        if leaf is None:
+            _open(reader, name)
+            reader.end(name)
+            return
+        value = pending[0] if len(pending) == 1 else "".join(pending)
+        pending.clear()
+        if not value.isascii():
+            value = mend(value)
+        reader.depth += 1
+        leaf(reader, key, value.strip())
+        reader.depth -= 1
+
+    return opens, closes
+
+
+def _open(reader: Elements, name: str) -> None:
+    """Open an element whose text so far is pending already."""
+    text = reader.pending[:]
+    reader.pending.clear()
+    reader.start(name, [])
+    reader.pending.extend(text)
 
 
 def _budgeted(pending: list[str], size: int) -> Callable[[str], None]:
