@@ -18,6 +18,8 @@ import pytest
 from tests.run.running import PATIENCE, Service, environment, ketfeed
 from tests.run.site import RSS, Answer, Asked, Site, feed, site_in_thread
 
+from ketfeed.store.db import Store
+
 TOPICS = "topics:\n  - {id: ptsd, title: PTSD, terms: [ptsd]}\n"
 ROW = {
     "id", "url", "outcome", "http_status", "error", "bytes", "seconds", "new", "updated", "unchanged", "entries",
@@ -143,6 +145,22 @@ def test_a_second_service_on_the_same_store_refuses_with_a_sentence(tmp_path: Pa
             assert second.returncode == 1
             assert "already works on" in second.stderr
             assert "Traceback" not in second.stderr
+
+
+def test_the_supervisor_is_a_small_program_that_holds_the_lock(tmp_path: Path, site: Site) -> None:
+    env = configure(tmp_path, good=site.url("/good"))
+    with Service(env) as service:
+        service.wait_for(lambda line: line.get("source") == "good")
+        process = Path(f"/proc/{service.process.pid}")
+        assert "ketfeed.run.keep" in (process / "cmdline").read_text()
+        assert sorted(line["process"] for line in service.lines if line["event"] == "started") == ["poller", "web"]
+        locks = [link for link in (process / "fd").iterdir() if link.readlink().name.endswith(".service.lock")]
+        assert len(locks) == 1
+        with Store.open(f"sqlite:///{tmp_path / 'data' / 'ketfeed.db'}") as store:
+            assert f"process {service.process.pid}" in str(store.lock_holder("service"))
+    program = "import sys, ketfeed.run.keep; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"pydantic", "sqlalchemy", "ruamel", "typer", "apscheduler", "regex"}
 
 
 def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path, site: Site) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketfeed.model import FeedInfo, PageRule, Redirect, Source
-from ketfeed.run.visit import body_hash, is_own_output, one_line, permanent_target, reading_key
+from ketfeed.run.lines import one_line
+from ketfeed.run.visit import body_hash, is_own_output, permanent_target, reading_key
 
 
 def hops(*statuses: int) -> tuple[Redirect, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal, TextIO, cast
+from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from ketfeed.model import Poll
-from ketfeed.run.visit import one_line
+from ketfeed.run.lines import one_line
+
+if TYPE_CHECKING:
+    from ketfeed.model import Poll
 
 log = structlog.get_logger()
 

@@ -23,10 +23,11 @@ from ketfeed.run import alternatives, visit
 from ketfeed.run.clock import utc_now
 from ketfeed.run.follow import Fetcher, Reader
 from ketfeed.run.hosts import Hosts, host_of
+from ketfeed.run.lines import one_line
 from ketfeed.run.logs import log_poll
 from ketfeed.run.room import ReadingRoom, Seat
 from ketfeed.run.seeing import Memory, Visits
-from ketfeed.run.visit import Seen, one_line
+from ketfeed.run.visit import Seen
 from ketfeed.run.writer import SavePolls, Writer
 from ketfeed.settings import Settings
 from ketfeed.store.records import PollCounts, PollWrite

@@ -24,8 +24,9 @@ from ketfeed.net.client import outcome_error
 from ketfeed.run import alternatives, articles, visit
 from ketfeed.run.follow import Fetcher, Follow, Reader, document_of
 from ketfeed.run.hosts import Hosts, Turns, host_of
+from ketfeed.run.lines import one_line
 from ketfeed.run.room import Seat
-from ketfeed.run.visit import Seen, one_line
+from ketfeed.run.visit import Seen
 from ketfeed.store.ready import ReadyFeed
 
 log = structlog.get_logger()

@@ -30,6 +30,7 @@ from ketfeed.run.alternatives import Known
 from ketfeed.run.cadence import HINT_MAX, HOUR
 from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
+from ketfeed.run.keep import SUPERVISED
 from ketfeed.run.live import LiveCatalog
 from ketfeed.run.loop import run_in_loop
 from ketfeed.run.memory import give_back_freed_memory
@@ -53,7 +54,6 @@ log = structlog.get_logger()
 NICE = 10  # the poller gives way to the web process
 LOOK_FOR_CHANGES = 2.0  # seconds between two looks at whether hubs want to know something
 FILES = 0.4  # seconds between two looks at the files: a change is in force within 2 s of its last write
-SUPERVISED = "KETFEED_SUPERVISED"  # set for children of ``serve``; not a setting
 
 
 def user_agent(catalog: Catalog, settings: Settings) -> str:

@@ -1,68 +1,37 @@
-"""``ketfeed serve``: two processes, watched over.
-
-    serve ─┬─▶ ketfeed poller
-           └─▶ ketfeed web
-
-One that ends unasked is started again, after a growing pause; one that cannot even start ends the service, because it
-has said why itself. SIGTERM and Ctrl-C end both within ten seconds.
-"""
+"""``ketfeed serve``: is everything as two processes need it? Then they are kept running (keep.py)."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-
-import structlog
 
 from ketfeed.errors import UsageError
+from ketfeed.run.keep import keep
 from ketfeed.run.live import LiveCatalog
-from ketfeed.run.service import SUPERVISED, cannot_listen
+from ketfeed.run.service import cannot_listen
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
 
-log = structlog.get_logger()
-
-STOP_AFTER = 7.0  # seconds a child gets to end before it is killed; the whole stop stays under 10 s
-RESTART_MIN, RESTART_MAX = 1.0, 60.0  # seconds before an ended child is started again
-FIRST_START = 10.0  # a child that fails sooner than this at the first start ends the service
-
-
-@dataclass(slots=True)
-class Child:
-    """One process under supervision."""
-
-    role: str
-    command: Sequence[str]
-    process: asyncio.subprocess.Process | None = None
-    started: float = 0.0
-    pause: float = RESTART_MIN
-    ended: int | None = None  # exit code that ends the whole service
-
 
 def serve(settings: Settings, environment: dict[str, str]) -> int:
-    """Run poller and web process until SIGTERM or Ctrl-C; returns the exit code of the service.
+    """Run poller and web process until SIGTERM or Ctrl-C, in a program that takes the place of this one where it can;
+    otherwise returns the exit code of the service.
 
     environment: KETFEED_* variables that carry this process's settings to its children.
     Raises CatalogError, StoreError (another service works on this store), before anything is started.
     """
     LiveCatalog(settings.config)
-    store = Store.open(settings.database)
-    try:
+    with Store.open(settings.database) as store:
         lock = store.lock("service")
         store.lock("poller").release()
         store.lock("web").release()
-    finally:
-        store.close()
-    try:
         asyncio.run(_try_to_listen(settings.host, settings.port))
-        return asyncio.run(_supervise(environment))
-    finally:
-        lock.release()
+        os.environ.update(environment)
+        if not lock.outlasts_the_program():
+            return keep()
+    sys.stdout.flush()
+    return os.execv(sys.executable, [sys.executable, "-m", "ketfeed.run.keep", settings.log_format])  # noqa: S606  # ourselves
 
 
 async def _try_to_listen(host: str, port: int) -> None:
@@ -73,50 +42,3 @@ async def _try_to_listen(host: str, port: int) -> None:
         raise UsageError(cannot_listen(host, port)) from error
     server.close()
     await server.wait_closed()
-
-
-async def _supervise(environment: dict[str, str]) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    children = [Child(role, [sys.executable, "-m", "ketfeed", role]) for role in ("poller", "web")]
-    keepers = [asyncio.create_task(_keep(child, environment, stop)) for child in children]
-    await stop.wait()
-    for child in children:
-        if child.process is not None and child.process.returncode is None:
-            with suppress(ProcessLookupError):
-                child.process.terminate()
-    _, late = await asyncio.wait(keepers, timeout=STOP_AFTER)
-    for child in children:
-        if late and child.process is not None and child.process.returncode is None:
-            log.warning("killed", process=child.role, after=f"{STOP_AFTER:g} s")
-            child.process.kill()
-    await asyncio.gather(*keepers)
-    return max((child.ended or 0 for child in children), default=0)
-
-
-async def _keep(child: Child, environment: dict[str, str], stop: asyncio.Event) -> None:
-    """Keep one process running until ``stop``; one that cannot even start ends the service."""
-    loop = asyncio.get_running_loop()
-    first = True
-    while not stop.is_set():
-        child.started = loop.time()
-        child.process = await asyncio.create_subprocess_exec(
-            *child.command, stdin=asyncio.subprocess.PIPE, env={**os.environ, **environment, SUPERVISED: "1"}
-        )
-        log.info("started", process=child.role, pid=child.process.pid)
-        code = await child.process.wait()
-        if stop.is_set():
-            return
-        lived = loop.time() - child.started
-        log.error("ended unasked", process=child.role, exit_code=code, lived=round(lived, 1))
-        if first and code > 0 and lived < FIRST_START:
-            child.ended = code
-            stop.set()
-            return
-        first = False
-        child.pause = RESTART_MIN if lived > RESTART_MAX else min(child.pause * 2, RESTART_MAX)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(child.pause):
-                await stop.wait()

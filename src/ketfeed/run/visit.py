@@ -27,7 +27,6 @@ from ketfeed.settings import Settings
 from ketfeed.store.ready import ReadyFeed
 
 READER_VERSION = "1"  # raised when the same bytes would be read differently: everything is then read once more
-ERROR_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,15 +274,3 @@ def _still_says(state: SourceState, seen: Seen) -> bool:
 def is_another_day(state: SourceState, now: datetime) -> bool:
     """Whether the last good poll was on another day (UTC)."""
     return state.last_ok_at is None or state.last_ok_at.date() != now.date()
-
-
-def one_line(text: str, limit: int = ERROR_CHARACTERS) -> str:
-    """A message fit for a log and a terminal: one line, control characters escaped ("\\n" → "\\\\n"), cut at ``limit``.
-
-    Also escapes what reorders text on a screen (bidirectional controls) and lone surrogates.
-    """
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

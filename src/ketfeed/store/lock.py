@@ -28,6 +28,14 @@ class ServiceLock:
         self._file = file
         self._connection = connection
 
+    def outlasts_the_program(self) -> bool:
+        """Hold it from now on to the end of the process, also after ``release`` and for another program that takes
+        this one's place; False where that cannot be: PostgreSQL's belongs to a connection."""
+        if self._file is None:
+            return False
+        os.set_inheritable(os.dup(self._file.fileno()), True)  # flock(2): held until the last of its descriptors closes
+        return True
+
     def release(self) -> None:
         """Let the next one in; twice is harmless."""
         if self._file is not None:
