@@ -154,7 +154,7 @@ def read_date(text: str, order: Order | None = None) -> datetime | None:
     return _read(text.strip(), order)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _read(text: str, order: Order | None) -> datetime | None:
     return _usual(text) or _unusual(text, order)
 

@@ -129,7 +129,10 @@ def _somebody(self: Elements, key: str, value: str) -> None:
 
 
 def _end_part_of_person(self: Elements, key: str) -> None:
-    value = self.pop(key)
+    _part_of_person(self, key, self.pop(key))
+
+
+def _part_of_person(self: Elements, key: str, value: str | None) -> None:
     if self.person is not None and value and PARTS[key] not in self.person:
         self.person[PARTS[key]] = value
 
@@ -192,8 +195,11 @@ def _end_guid(self: Elements, _key: str) -> None:
         self.context["id_base"] = self.baseuri
 
 
-def _end_id(self: Elements, _key: str) -> None:
-    value = self.pop("id")
+def _end_id(self: Elements, key: str) -> None:
+    _id(self, key, self.pop("id"))
+
+
+def _id(self: Elements, _key: str, value: str | None) -> None:
     if value and ("id" not in self.context or self.depth < self.context["id"][0]):
         self.context["id"] = (self.depth, value)
 
@@ -394,7 +400,7 @@ SCHEMES: Mapping[str, str] = {
 LEAVES: Mapping[str, Callable[[Elements, str, str], None]] = {
     **{key: _text for key, kind in TEXTS.items() if kind != XHTML}, **dict.fromkeys(DATES, _date),
     **dict.fromkeys(AUTHORS, _somebody), "link": _link, "category": _category, "dc_subject": _category,
-    "comments": _comments,
+    "comments": _comments, "id": _id, **dict.fromkeys(PARTS, _part_of_person),
 }  # fmt: skip
 """The short way of an element that has its text and nothing else, no attribute and no element in it: as STARTS, its
 text and ENDS."""

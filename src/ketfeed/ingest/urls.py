@@ -143,7 +143,7 @@ def _origin(base: str) -> str | None:
     return found[0] if found and "xn--" not in base else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # the same address again is one of the same document
 def _absolute(address: str, base: str | None, limit: int) -> str | None:
     address = address.strip(_STRIP).translate(_BREAKS)
     if not address or len(address) > limit:
