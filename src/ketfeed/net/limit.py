@@ -4,7 +4,7 @@
       └─ TimeLimit ── a block of one task, which ends with TimeoutError; its clock can be made to stand still
 
 asyncio.timeout makes a timer for each block and another one whenever its end is moved, and a timer of uvloop is a
-handle of libuv that has to be closed by its loop: of 89 µs of processor time for a small reply three timers took 22.
+handle of libuv that has to be closed by its loop: three of them took 20 of the 89 µs of a small reply.
 """
 
 from __future__ import annotations
