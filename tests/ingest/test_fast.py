@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid5
 
 import pytest
@@ -48,6 +49,17 @@ def test_an_address_that_needs_no_correction_is_what_correcting_it_gives(
     text: str, base: str | None, limit: int
 ) -> None:
     assert urls.absolute(text, base, limit) == urls._absolute(text, base, limit)
+
+
+@given(_addresses)
+@example("a#b")
+@example("a?#b")
+@example("a#")
+@example("a?b=c#d?e")
+def test_an_address_that_needs_no_correction_is_its_parts_put_together(text: str) -> None:
+    url = f"https://example.org/{text}"
+    if urls._SIMPLE.fullmatch(url) and not url.endswith("?"):
+        assert urlunsplit(urlsplit(url)) == url
 
 
 @given(_addresses)

@@ -257,7 +257,7 @@ def _cleaned(markup: str, base: str | None, limits: Limits, notes: list[str]) ->
         return _fragment(_judged(markup, base, limits, notes))
     if not (found.pictures or found.text.strip()):
         return NOTHING
-    return Fragment(found.markup, lines(found.text), found.pictures)
+    return Fragment(found.markup, lines(found.text, bare=True), found.pictures)
 
 
 def _fragment(markup: str) -> Fragment:

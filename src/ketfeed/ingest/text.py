@@ -61,11 +61,12 @@ def to_text(markup: str) -> str:
     return lines(markup)
 
 
-def lines(text: str) -> str:
-    """The lines of a text that say something, each as ``one_line`` has it."""
+def lines(text: str, *, bare: bool = False) -> str:
+    """The lines of a text that say something, each as ``one_line`` has it. ``bare``: of controls it has white space."""
     if "\n" not in text:
         return one_line(text)
-    if "  " not in text and _is_printable(text.replace("\n", "")):
+    printable = "\t" not in text if bare and text.isascii() else _is_printable(text.replace("\n", ""))
+    if printable and "  " not in text:
         return "\n".join(filter(None, map(str.strip, text.split("\n"))))
     return "\n".join([line for written in text.split("\n") if written and (line := one_line(written))])
 

@@ -174,8 +174,10 @@ def _looks_like_host(address: str) -> bool:
 
 
 _SIMPLE_ORIGIN = re.compile(r"https?://[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?)+(?=/)")
+_SIMPLE_QUERY = r"[A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]"
 _SIMPLE = re.compile(
-    _SIMPLE_ORIGIN.pattern + r"/[A-Za-z0-9_\-.~/%+,;:=@&!*'()$]*(?:\?[A-Za-z0-9_\-.~/%+,;:=@&!*'()$?]*)?"
+    rf"{_SIMPLE_ORIGIN.pattern}/[A-Za-z0-9_\-.~/%+,;:=@&!*'()$]*"
+    rf"(?:\?{_SIMPLE_QUERY}*|(?:\?{_SIMPLE_QUERY}+)?#{_SIMPLE_QUERY}+)?"
 )
 """What needs no correction: most links are so, and taking them apart costs more than all else."""
 
