@@ -344,6 +344,8 @@ def _offset(zone: str | None) -> timedelta | None:
 
 def knows_zone(text: str) -> bool:
     """False when a date ends in letters that look like a zone and are in no table: it was read as UTC."""
+    if text.endswith(" GMT") or (text.endswith("Z") and text[-2:-1].isdecimal()):
+        return True
     text = text.strip().lower()
     if text.endswith(" gmt") or not "a" <= text[-1:] <= "z":
         return True

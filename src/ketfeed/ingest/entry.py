@@ -189,6 +189,8 @@ _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.\-]*:")
 
 def _alternate(entry: ParsedEntry) -> ParsedLink | None:
     """The entry's page: an HTML alternate, any alternate, a permanent guid, content kept elsewhere."""
+    if len(entry.links) == 1 and entry.links[0].rel == "alternate":
+        return entry.links[0]
     alternates = [link for link in entry.links if link.rel == "alternate"]
     for link in alternates:
         if (link.type or "text/html").strip().lower() in PAGE_TYPES:
