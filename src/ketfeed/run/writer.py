@@ -107,7 +107,7 @@ class Writer:
         return self._save_polls(writes)
 
     async def _gather(self) -> None:
-        """Let more documents come: storing two together costs 6.2 ms a feed, twenty 3.6 ms, sixty 3.3 ms."""
+        """Let more documents come: storing two together costs 4.0 ms a feed, twenty 2.5 ms, sixty 2.1 ms."""
         if self._closing or self._is_enough() or all(one.write.feed is None for one in self._pending):
             return
         self._enough.clear()
