@@ -113,6 +113,14 @@ IDLE = (
 (``ketfeed poll``) needs no schedule either."""
 
 
+def test_the_web_process_loads_nothing_of_polling() -> None:
+    program = "import sys, ketfeed.run.front, ketfeed.web.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "ketfeed.web.app" in loaded
+    assert not loaded & {"ketfeed.run.poll", "ketfeed.net.client", "ketfeed.ingest.sandbox", "httptools", "feedparser"}
+
+
 def test_the_poller_loads_nothing_it_has_no_use_for() -> None:
     """Each of them would stay in memory for as long as the service runs: 2 to 15 MiB."""
     program = "import sys, ketfeed.run.service; print(*sys.modules)"

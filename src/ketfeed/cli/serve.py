@@ -1,4 +1,4 @@
-"""``ketfeed serve``, and its two halves alone: ``ketfeed poller``, ``ketfeed web``."""
+"""``ketfeed serve``, and its two halves alone: ``ketfeed poller``, ``ketfeed web``; each loads what it is made of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ketfeed.cli.common import settings_from
-from ketfeed.run import service, supervise
 from ketfeed.run.logs import configure_logs
 from ketfeed.settings import Settings
 
@@ -23,6 +22,8 @@ def serve(ctx: typer.Context, host: Host = None, port: Port = None, base_url: Ba
     Two processes: a poller, which gives way, and a web process. Files in the configuration folder are taken up within
     two seconds after they change; a broken file keeps the last good configuration in force and is named in the log.
     """
+    from ketfeed.run import supervise
+
     settings = settings_from(ctx, host=host, port=port, base_url=base_url)
     configure_logs(settings.log_format)
     raise typer.Exit(supervise.serve(settings, _environment(settings)))
@@ -30,6 +31,8 @@ def serve(ctx: typer.Context, host: Host = None, port: Port = None, base_url: Ba
 
 def poller(ctx: typer.Context) -> None:
     """Start the polling half of the service alone."""
+    from ketfeed.run import service
+
     settings = settings_from(ctx)
     configure_logs(settings.log_format)
     service.poller(settings)
@@ -37,11 +40,12 @@ def poller(ctx: typer.Context) -> None:
 
 def web(ctx: typer.Context, host: Host = None, port: Port = None, base_url: BaseUrl = None) -> None:
     """Start the serving half of the service alone."""
+    from ketfeed.run import front
     from ketfeed.web.app import create_app
 
     settings = settings_from(ctx, host=host, port=port, base_url=base_url)
     configure_logs(settings.log_format)
-    service.web(settings, create_app)
+    front.web(settings, create_app)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -16,6 +16,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,6 +98,19 @@ async def _keep(child: Child, stop: asyncio.Event) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(child.pause):
                 await stop.wait()
+
+
+def end_with_supervisor() -> None:
+    """A supervised child ends when its supervisor does, however that ended: its standard input is a pipe."""
+    if os.environ.get(SUPERVISED) != "1":
+        return
+
+    def wait_for_end() -> None:
+        while os.read(0, 1):  # not sys.stdin: its lock, held by this thread, would stop the interpreter's own end
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_end, name="supervisor", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from ketfeed.model import Catalog, Complaint
 
 log = structlog.get_logger()
 
+FILES = 0.4  # seconds between two looks at the files: a change is in force within 2 s of its last write
+
 
 class LiveCatalog:
     """What the files say now, or said when they were last good."""

@@ -1,9 +1,9 @@
-"""The composition root: what the two processes of the service are made of.
+"""The composition root of polling, and the poller's process.
 
     ketfeed poller   due sources → fetch → read → store       (niced: readers come first)
-    ketfeed web      store → feeds and pages
+    ketfeed web      store → feeds and pages                  (front.py)
 
-``ketfeed serve`` watches over both (supervise.py); each also runs alone. They meet only in the store.
+``ketfeed serve`` watches over both (supervise.py, keep.py); each also runs alone. They meet only in the store.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ketfeed import __version__
-from ketfeed.errors import UsageError
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.ingest.survey import marks_of
 from ketfeed.model import Catalog, Entry, Poll, Source, SourceState, Tagging
@@ -30,8 +28,8 @@ from ketfeed.run.alternatives import Known
 from ketfeed.run.cadence import HINT_MAX, HOUR
 from ketfeed.run.clock import utc_now
 from ketfeed.run.due import TICK, DuePolls
-from ketfeed.run.keep import SUPERVISED
-from ketfeed.run.live import LiveCatalog
+from ketfeed.run.keep import end_with_supervisor
+from ketfeed.run.live import FILES, LiveCatalog
 from ketfeed.run.loop import run_in_loop
 from ketfeed.run.memory import give_back_freed_memory
 from ketfeed.run.notify import Notifier, change_of
@@ -44,8 +42,6 @@ from ketfeed.store.ready import ReadyFeed, prepare
 from ketfeed.store.records import PollCounts, PollWrite
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from ketfeed.publish.feeds import Publisher
     from ketfeed.publish.push import Push
 
@@ -53,7 +49,6 @@ log = structlog.get_logger()
 
 NICE = 10  # the poller gives way to the web process
 LOOK_FOR_CHANGES = 2.0  # seconds between two looks at whether hubs want to know something
-FILES = 0.4  # seconds between two looks at the files: a change is in force within 2 s of its last write
 
 
 def user_agent(catalog: Catalog, settings: Settings) -> str:
@@ -302,90 +297,5 @@ async def _until_signalled(work: Callable[[asyncio.Event], Coroutine[object, obj
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    _end_with_parent()
+    end_with_supervisor()
     await work(stop)
-
-
-def _end_with_parent() -> None:
-    """A supervised child ends when its supervisor does, however that ended: its standard input is a pipe."""
-    if os.environ.get(SUPERVISED) != "1":
-        return
-
-    def wait_for_end() -> None:
-        while os.read(0, 1):  # not sys.stdin: its lock, held by this thread, would stop the interpreter's own end
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait_for_end, name="supervisor", daemon=True).start()
-
-
-# ---------------------------------------------------------------- the web process
-
-
-def web(settings: Settings, create_app: Callable[..., Any]) -> None:
-    """The web process: until SIGTERM or Ctrl-C. Raises CatalogError, StoreError, UsageError.
-
-    ``create_app(store, catalog_provider, settings, complaints=…)`` makes the ASGI application; it is handed in because
-    run/ may not import web/.
-    """
-    import uvicorn  # the poller's process has no use for it
-
-    live = LiveCatalog(settings.config)
-    store = Store.open(settings.database)
-    try:
-        lock = store.lock("web")
-        try:
-            stop = threading.Event()
-            watcher = threading.Thread(target=_watch, args=(live, stop), name="changed files", daemon=True)
-            watcher.start()
-            _end_with_parent()
-            app = create_app(store, live.provide, settings, complaints=live.provide_complaints)
-            config = uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # no address of a client is used
-                ws="none",
-                timeout_graceful_shutdown=5,
-                timeout_keep_alive=15,
-            )
-            _serve_http(config)
-            stop.set()
-        finally:
-            lock.release()
-    finally:
-        store.close()
-
-
-def _serve_http(config: uvicorn.Config) -> None:
-    import uvicorn
-
-    try:
-        listener = config.bind_socket()
-    except SystemExit as error:  # uvicorn's own way to say it
-        raise UsageError(cannot_listen(config.host, config.port)) from error
-    with listener:
-        host, port = listener.getsockname()[:2]
-        log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-        # uvicorn stops on these and then raises them again: the second time they must not end us before we closed
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-def cannot_listen(host: str, port: int) -> str:
-    return (
-        f"Nothing can listen on {host} port {port}: it is in use or not ours. "
-        f"Choose another with --port or KETFEED_PORT"
-    )
-
-
-def _watch(live: LiveCatalog, stop: threading.Event) -> None:
-    while not stop.wait(FILES):
-        try:
-            live.refresh()
-        except Exception:  # the last good catalog stays in force
-            log.exception("config not read")

@@ -7,9 +7,9 @@ import os
 import sys
 
 from ketfeed.errors import UsageError
+from ketfeed.run.front import cannot_listen
 from ketfeed.run.keep import keep
 from ketfeed.run.live import LiveCatalog
-from ketfeed.run.service import cannot_listen
 from ketfeed.settings import Settings
 from ketfeed.store.db import Store
 
