@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 import threading
+from functools import lru_cache
 from typing import NamedTuple
 
 import nh3
@@ -251,13 +252,19 @@ def _cleaned(markup: str, base: str | None, limits: Limits, notes: list[str]) ->
     if "\r" in markup:
         markup = markup.replace("\r\n", "\n").replace("\r", "\n")
     markup = _bounded(markup, limits, notes)
-    base = base if base and absolute(base) else None
+    base = _usable(base) if base else None
     found = tidy(markup, base, _picture)
     if found is None or len(found.markup) > limits.field:
         return _fragment(_judged(markup, base, limits, notes))
     if not (found.pictures or found.text.strip()):
         return NOTHING
     return Fragment(found.markup, lines(found.text, bare=True), found.pictures)
+
+
+@lru_cache(maxsize=64)
+def _usable(base: str) -> str | None:
+    """A base that is an address, as it is."""
+    return base if absolute(base) else None
 
 
 def _fragment(markup: str) -> Fragment:
@@ -411,7 +418,12 @@ def _picture(values: dict[str, str], base: str | None) -> str:
     return "<img" + "".join(f' {name}="{_attribute(value)}"' for name, value in kept.items()) + ">"
 
 
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_\-.~/:%+,;=@?!()' ]*")
+
+
 def _attribute(value: str) -> str:
+    if _PLAIN_VALUE.fullmatch(value):
+        return value
     return html.escape(visible(value), quote=False).replace('"', "&quot;").replace("\xa0", "&nbsp;")
 
 
