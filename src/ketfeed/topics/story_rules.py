@@ -143,32 +143,35 @@ def _site(host: str) -> str:
 
 def _alike(one: Report, other: Report, shared_title: float, words: bool) -> Verdict:
     """Judge by words: papers by their titles, reports of events by titles and leads."""
-    mine, theirs = one.marks.sketch, other.marks.sketch
+    marks, others = one.marks, other.marks
+    mine, theirs = marks.sketch, others.sketch
     shared_lead = mass(mine.lead & theirs.lead)
     title = overlap(shared_title, mine.title_mass, theirs.title_mass)
     lead = overlap(shared_lead, mine.lead_mass, theirs.lead_mass)
-    numbers = one.marks.samples & other.marks.samples
-    figures = numbers or one.marks.amounts & other.marks.amounts
+    numbers = marks.samples and marks.samples & others.samples
+    figures = numbers or (marks.amounts and marks.amounts & others.amounts)
     fresh = _fresh(one, other)
     score = 0.4 * title + 0.6 * lead + (FIGURE_BONUS if figures else 0.0) + (NEWS_BONUS if fresh else 0.0)
     score = round(score, 6)  # sums over sets differ in the last bits from process to process
-    copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
-    if one.kind in PAPERS and other.kind in PAPERS and _each_has_its_own(one.marks, other.marks):
-        copies = False
-    if shared_title >= TITLE_MASS and (copies or _contained(mine, theirs)):
-        named = _words(mine, theirs) if words else ""
-        return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {named}",))
-    told = one.marks.events & other.marks.events
+    if shared_title >= TITLE_MASS:
+        copies = title >= TITLE_ALIKE and lead >= LEAD_ALIKE
+        if copies and one.kind in PAPERS and other.kind in PAPERS and _each_has_its_own(marks, others):
+            copies = False
+        if copies or _contained(mine, theirs):
+            named = _words(mine, theirs) if words else ""
+            return Verdict(same=True, score=1.0 + score, reasons=(f"titles alike ({title:.0%}): {named}",))
+    told = marks.events and marks.events & others.events
     if told and score >= _told_score(one, other, told):
         return Verdict(same=True, score=score, reasons=(f"both tell: {', '.join(sorted(told))}",))
-    found = one.marks.findings & other.marks.findings
-    if not fresh:
+    found = marks.findings and marks.findings & others.findings
+    if found and not fresh:
         found = frozenset(finding for finding in found if not finding.startswith(STUDY))
-    if not found and numbers and one.sketch.lead & other.sketch.lead & DISORDERS:
+    if not found and numbers and mine.lead & theirs.lead & DISORDERS:
         found = frozenset(f"{number} people" for number in numbers if _is_odd(number))
-    least = ABROAD_SCORE if any(finding.partition(" ")[0] in FEW_STUDIES for finding in found) else FOUND_SCORE
-    if found and score >= least and _study_and_news(one, other):
-        return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
+    if found:
+        least = ABROAD_SCORE if any(finding.partition(" ")[0] in FEW_STUDIES for finding in found) else FOUND_SCORE
+        if score >= least and _study_and_news(one, other):
+            return Verdict(same=True, score=score, reasons=(f"news of one study: {', '.join(sorted(found))}",))
     few = score < EVENT_SCORE or shared_lead + (1.0 if figures else 0.0) < SHARED_MASS
     if few or score < _needed(one, other, title, bool(numbers)) or (not figures and of_a_series(mine, theirs)):
         return _by_evidence(one, other, score, words)
