@@ -27,7 +27,7 @@ from ketfeed.run.visit import Seen
 from ketfeed.store.ready import ReadyFeed, prepare
 
 if TYPE_CHECKING:
-    from ketfeed.ingest.sandbox import Completed
+    from ketfeed.ingest.child import Completed
 
 SITEMAPS = 5  # parts of an index read in one poll, the newest
 
