@@ -134,3 +134,10 @@ def test_what_feeds_carry_is_tidy() -> None:
         '<ul>\n<li><strong>A</strong> &gt; B</li>\n</ul><img src="https://example.org/p.jpg" width="300">'
     )
     assert found.pictures
+
+
+@pytest.mark.parametrize(
+    "markup", ["\xa0", " \xa0\n", "\u202e\xa0", "&nbsp;", "<p>\xa0</p>", "<p>&nbsp; </p>", "\u3000"]
+)
+def test_what_nobody_can_see_is_nothing(markup: str) -> None:
+    assert html.clean(markup, None, Limits()) == ""

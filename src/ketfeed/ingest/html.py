@@ -330,8 +330,10 @@ def _plain(markup: str, limits: Limits) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Plain text as nh3 would write it."""
+    """Plain text as nh3 would write it; empty when nothing can be seen."""
     text = visible(text).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        return ""
     return html.escape(text, quote=False).replace("\xa0", "&nbsp;").strip()
 
 
