@@ -64,12 +64,12 @@ _finish: Finish[object] | None = None
 def live(tasks: int, answers: int) -> None:
     """Work until ``tasks`` ends; both are file descriptors of pipes. The first frame is an Outfit, others are
     (function, arguments); an answer is (True, result) or (False, exception), the first one (True, process id)."""
-    outfit: Outfit = pickle.loads(_receive(tasks))  # noqa: S301  # our own poller wrote it
+    outfit: Outfit = pickle.loads(receive(tasks))  # noqa: S301  # our own poller wrote it
     _prepare(outfit)
     _send(answers, pickle.dumps((True, os.getpid())))
     while True:
         try:
-            frame = _receive(tasks)
+            frame = receive(tasks)
         except EOFError:
             return
         _send(answers, _answer(frame, outfit))
@@ -87,7 +87,7 @@ def _answer(frame: bytearray, outfit: Outfit) -> bytes:
             return pickle.dumps((False, InternalFault(f"reading failed: {type(error).__name__}: {error}")))
 
 
-def _receive(pipe: int) -> bytearray:
+def receive(pipe: int) -> bytearray:
     """The next frame. Raises EOFError at the end of the pipe."""
     (length,) = LENGTH.unpack(_exactly(pipe, LENGTH.size))
     return _exactly(pipe, length)

@@ -129,7 +129,7 @@ def serve(control: int) -> None:
     global shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the poller's to handle
     with socket.socket(fileno=control) as requests:
-        rules, modules = pickle.loads(child._receive(control))  # noqa: S301, SLF001  # our own poller wrote it
+        rules, modules = pickle.loads(child.receive(control))  # noqa: S301  # our own poller wrote it
         for module in modules:
             importlib.import_module(module)
         if rules is not None:

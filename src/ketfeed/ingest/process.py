@@ -7,16 +7,16 @@ whenever the loop or the writer is busy, and the child with it: that was a tenth
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import pickle
 import select
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from fcntl import fcntl
 from typing import Any
 
 from ketfeed.errors import InternalFault, ParseFailed, ParseTimeout, PollError
@@ -24,7 +24,6 @@ from ketfeed.ingest.child import LENGTH, Outfit
 from ketfeed.ingest.nursery import Nursery
 
 DOCUMENTS = 2_000  # of one child, then a fresh one: whatever leaks in C libraries ends there
-F_SETPIPE_SZ = 1031  # Linux, fcntl.h
 PIPE = 1024 * 1024  # bytes a pipe to or from a child holds: any usual document, and what it becomes
 ROOM = 256 * 1024  # bytes first set aside for an answer, and kept
 LATE_NICE = 19  # whoever is late reads with what the others leave
@@ -57,6 +56,11 @@ class Task:
             self.answer.cancel()
 
 
+def _wanted(tasks: Iterable[Task | None]) -> list[Task]:
+    """Those that somebody still waits for."""
+    return [task for task in tasks if task is not None and not task.answer.done()]
+
+
 class Child:
     """A child from ``nursery``. Made and used in a running event loop.
 
@@ -84,9 +88,8 @@ class Child:
         self._writing = False  # by the loop
         self._answers = _Frames()
         self._fork(nursery)
-        for pipe in (self._from_child, self._status):
+        for pipe in (self._to_child, self._from_child, self._status):
             os.set_blocking(pipe, False)
-        os.set_blocking(self._to_child, False)
         self._loop.add_reader(self._from_child, self._receive)
         self._loop.add_reader(self._status, self._hear_status)
         self._send(pickle.dumps(outfit))
@@ -100,8 +103,8 @@ class Child:
                 theirs.append(ends[1])
             self._to_child, self._from_child, self._status = ours
             for pipe in ours[:2]:
-                with suppress(OSError):  # the system's bound is lower, or it knows no such thing
-                    fcntl(pipe, F_SETPIPE_SZ, PIPE)
+                with suppress(OSError, AttributeError):  # the system's bound is lower, or it knows no such thing
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
             nursery.fork(*theirs)
         except BaseException:
             for pipe in ours:
@@ -135,20 +138,21 @@ class Child:
 
     def take_back(self) -> list[Task]:
         """The tasks it has not begun, which it will do nevertheless, for nobody."""
-        waiting = [task for task in list(self.tasks)[1:] if task is not None and not task.answer.done()]
-        self.tasks = deque([*list(self.tasks)[:1], *[None] * (len(self.tasks) - 1)])
-        return waiting
+        rest = list(self.tasks)[1:]
+        self.tasks = deque([*list(self.tasks)[:1], *[None] * len(rest)])
+        return _wanted(rest)
 
     def take_all(self) -> list[Task]:
         """The tasks of a child that has ended, of which none is to blame."""
-        waiting = [task for task in self.tasks if task is not None and not task.answer.done()]
+        waiting = _wanted(self.tasks)
         self.tasks.clear()
         return waiting
 
     def lower_priority(self) -> None:
         """Let everybody else go first."""
-        with suppress(OSError):  # it has just ended
-            os.setpriority(os.PRIO_PROCESS, self.pid or 0, LATE_NICE)
+        if self.pid is not None:  # 0 would be the poller itself
+            with suppress(OSError):  # it has just ended
+                os.setpriority(os.PRIO_PROCESS, self.pid, LATE_NICE)
 
     def leave(self) -> None:
         """Let it end by itself, after what it was given."""
