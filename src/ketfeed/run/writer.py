@@ -117,8 +117,10 @@ class Writer:
 
     def _is_enough(self) -> bool:
         """Whether waiting longer brings nothing: a full batch, or all polls under way are here."""
-        count, weight = len(self._pending), sum([one.weight for one in self._pending])
-        return count >= GATHER or weight >= ENOUGH or count == self._under_way()
+        count = len(self._pending)
+        if count >= GATHER or count == self._under_way():
+            return True
+        return sum([one.weight for one in self._pending]) >= ENOUGH
 
     async def close(self) -> None:
         """Write what is waiting and end the thread."""
