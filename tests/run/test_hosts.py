@@ -193,3 +193,27 @@ def test_an_interval_that_ends_between_two_looks_at_the_clock_does_not_stop_the_
         return (await hosts.next())[1]
 
     assert asyncio.run(visit()) == 2
+
+
+def test_hosts_whose_interval_is_over_are_forgotten_as_others_come() -> None:
+    now = 0.0
+
+    async def scenario() -> tuple[int, int]:
+        nonlocal now
+        hosts: Hosts[int] = Hosts(monotonic=lambda: now)
+        most = 0
+        for number in range(1000):
+            now += 0.1
+            for host in (f"h{number}", "often"):
+                await hosts.enter(host)
+                hosts.leave(host)
+                now += 1.0 if host == "often" else 0.0
+            most = max(most, len(hosts._free_at))
+        now += 5.0
+        await hosts.enter("last")
+        hosts.leave("last")
+        return most, len(hosts._free_at)
+
+    most, left = asyncio.run(scenario())
+    assert most <= 3
+    assert left == 1

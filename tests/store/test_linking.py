@@ -1,18 +1,21 @@
 from __future__ import annotations
 
-import pickle
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete, update
 from tests.store.making import DAY, HOUR, NOW, entry, save, source, tags, write
 
+from ketfeed.store import linking
 from ketfeed.store.db import Store
 from ketfeed.store.keys import SPAN, WINDOW, asked_keys, clue, hash48, own_keys, pack, span, unpack
-from ketfeed.store.linking import CANDIDATES, HOLDERS, find_holders, rank_holders
-from ketfeed.store.schema import STORY_KEY
+from ketfeed.store.linking import CANDIDATES, HOLDERS, Candidates, find_holders, rank_holders
+from ketfeed.store.schema import ENTRY, STORY_KEY, STORY_REPORT
 from ketfeed.store.statements import insert_rows
 from ketfeed.store.times import from_us, to_us
-from ketfeed.topics.story_report import report
+from ketfeed.topics.story_report import Report, report
 
 TIMES = st.integers(-(10**15), 4 * 10**15)
 NEAR = (hash48("a"), hash48("b"))
@@ -75,8 +78,7 @@ def test_a_report_comes_back_from_its_plain_values() -> None:
 
 def test_kept_reports_share_their_words_and_their_empty_sets() -> None:
     one, other = entry(1, title="Spravato for veterans"), entry(2, title="Veterans ask for Spravato")
-    packed = pickle.dumps([pack(report(made, tags(), NOW)) for made in (one, other)])
-    first, second = (unpack(plain, 0) for plain in pickle.loads(packed))  # noqa: S301  # our own
+    first, second = (unpack(pack(report(made, tags(), NOW)), 0) for made in (one, other))
     words = {word: id(word) for word in first.sketch.lead}
     shared = [word for word in second.sketch.lead if words.get(word) == id(word)]
     assert shared == [word for word in second.sketch.lead if word in words]
@@ -100,3 +102,49 @@ def test_an_edit_that_brings_the_identifier_joins_the_story(store: Store) -> Non
     assert len(store.entries.story(entry(2).id)) == 1
     save(store, write([entry(2, **page)], [tags("pain")], at=NOW + DAY))
     assert {one.entry.id for one in store.entries.story(entry(2).id)} == {entry(1, of="paper").id, entry(2).id}
+
+
+def _reports_made(store: Store, monkeypatch: pytest.MonkeyPatch, numbers: list[int]) -> tuple[int, dict[int, Report]]:
+    """How many reports a candidate search has to work out, and what it finds; nothing is in memory."""
+    made: list[Report] = []
+
+    def noted(*given: Any) -> Report:  # noqa: ANN401  # whatever a report is made of
+        made.append(report(*given))
+        return made[-1]
+
+    monkeypatch.setattr(linking, "report", noted)
+    with store._database.write() as connection:
+        found = Candidates().load(connection, numbers)
+    return len(made), {number: told.report for number, told in found.items()}
+
+
+def _same(one: Report, other: Report) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in one.__slots__)
+
+
+def test_what_a_stored_entry_reports_is_worked_out_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(store, write([entry(1, title="FDA approves Spravato"), entry(2, published=None)]))
+    kept = _reports_made(store, monkeypatch, [1, 2])
+    assert kept[0] == 0
+    with store._database.write() as connection:
+        connection.execute(delete(STORY_REPORT))
+    anew, again = (_reports_made(store, monkeypatch, [1, 2]) for _ in range(2))
+    assert anew[0] == 2
+    assert again[0] == 0
+    assert all(_same(kept[1][number], one[number]) for one in (anew[1], again[1]) for number in (1, 2))
+
+
+def test_a_kept_report_is_of_the_entry_as_it_is_and_of_this_ketfeed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(store, write([entry(1, title="FDA approves Spravato")]))
+    save(store, write([entry(1, title="FDA rejects Spravato")], at=NOW + HOUR))
+    assert "reject" in _reports_made(store, monkeypatch, [1])[1][1].sketch.title
+    with store._database.write() as connection:  # the very same moment
+        connection.execute(update(ENTRY).values(title="Clinic opens", content_hash=b"other"))
+    count, found = _reports_made(store, monkeypatch, [1])
+    assert (count, "clinic" in found[1].sketch.title) == (1, True)
+    with store._database.write() as connection:
+        connection.execute(update(STORY_REPORT).values(form="of before"))
+    assert _reports_made(store, monkeypatch, [1])[0] == 1
+    assert _reports_made(store, monkeypatch, [1])[0] == 0

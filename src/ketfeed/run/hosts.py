@@ -17,7 +17,7 @@ import asyncio
 import heapq
 import re
 import time
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -68,7 +68,7 @@ class Hosts(Generic[J]):
         self._jobs: dict[str, deque[J]] = {}
         self._size = 0
         self._active: defaultdict[str, int] = defaultdict(int)
-        self._free_at: dict[str, float] = {}
+        self._free_at: OrderedDict[str, float] = OrderedDict()  # the next to be free first
         self._ready: deque[str] = deque()
         self._later: list[tuple[float, str]] = []
         self._changed = asyncio.Event()
@@ -139,11 +139,8 @@ class Hosts(Generic[J]):
         self._active[host] -= 1
         if not self._active[host]:
             del self._active[host]
-        free_at = self._monotonic() + self._interval
         if self._interval > 0:
-            self._free_at[host] = free_at
-            if len(self._free_at) > 4096:
-                self._forget_free_hosts()
+            self._rest(host, self._monotonic())
         if self._waiting.get(host):
             self._call_later(host)
         elif host in self._jobs:
@@ -180,12 +177,15 @@ class Hosts(Generic[J]):
             return False
         self._active[host] += 1
         if self._interval > 0 and self._connections > 1:
-            self._free_at[host] = now + self._interval  # several at a time, but never started in the same second
+            self._rest(host, now)  # several at a time, but never started in the same second
         return True
 
-    def _forget_free_hosts(self) -> None:
-        now = self._monotonic()
-        self._free_at = {host: at for host, at in self._free_at.items() if at > now}
+    def _rest(self, host: str, now: float) -> None:
+        """Begin the interval of a host, and forget those whose interval is over: as many as have come, in the end."""
+        self._free_at[host] = now + self._interval
+        self._free_at.move_to_end(host)
+        while (oldest := next(iter(self._free_at))) != host and self._free_at[oldest] <= now:
+            del self._free_at[oldest]
 
     # -- redirect hops
 

@@ -7,16 +7,20 @@ up costs the same among a thousand entries and a million.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from datetime import timedelta
+from dataclasses import fields
+from datetime import datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
+from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast, get_type_hints
 
+from ketfeed import topics
 from ketfeed.model import Entry, Tagging
-from ketfeed.store.times import from_us
+from ketfeed.store.times import from_us, from_us_or_none, to_us
 from ketfeed.topics import stories
 from ketfeed.topics.sketch import Sketch
 from ketfeed.topics.stories import StoryKeys
@@ -26,17 +30,13 @@ SPAN = 2 * stories.WINDOW // timedelta(microseconds=1)
 WINDOW = stories.WINDOW // timedelta(microseconds=1)
 LAST_SPAN = 0x7FFF
 
-PackedReport = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
-"""A Report as its values, those of its Marks, and those of their Sketch: a dataclass costs ten times as much to hand
-from one process to another."""
-
 
 class Clue(NamedTuple):
     """What leads from an entry to its story."""
 
     exact: tuple[int, ...]  # hashes of identifiers and canonical links
     near: tuple[int, ...]  # hashes of what reports of one event share
-    report: PackedReport
+    report: str  # see pack: costs a tenth to hand from process to process, and is stored as it is
 
 
 def clue(entry: Entry, tagging: Tagging, sort_at: int) -> Clue:
@@ -79,41 +79,61 @@ _SKETCH = tuple(one.name for one in fields(Sketch))
 _of_report, _of_marks, _of_sketch = attrgetter(*_REPORT), attrgetter(*_MARKS), attrgetter(*_SKETCH)
 
 
-def pack(made: Report) -> PackedReport:
-    """A report as plain values. Most of its thirty sets are empty; those are one object, where each took 216 bytes."""
-    sketch = made.marks.sketch
-    return (
-        _with_one_empty(_of_report(made)),
-        _with_one_empty(_of_marks(made.marks)),
-        _with_one_empty(_of_sketch(sketch)),
+def pack(made: Report) -> str:
+    """A report as JSON: its values, those of its Marks, and those of their Sketch, in the order of their fields."""
+    return json.dumps(
+        (_of_report(made), _of_marks(made.marks), _of_sketch(made.marks.sketch)),
+        default=_plain,
+        separators=(",", ":"),
     )
 
 
-def _with_one_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([_EMPTY if value == _EMPTY else value for value in values])
+def _plain(value: object) -> list[str] | int:
+    return to_us(value) if isinstance(value, datetime) else sorted(cast("frozenset[str]", value))
 
 
+def unpack(packed: str, sort_at: int) -> Report:
+    """The inverse of ``pack``; a report without a date of its own is dated by ``sort_at`` (microseconds).
+
+    Many are kept (linking.Candidates), so each word is one object in all of them, and so is the empty set of which a
+    report has some thirty: 10.6 KiB a report became 5.
+    """
+    said, marks, sketch = json.loads(packed)
+    values = dict(zip(_REPORT, said, strict=True))
+    if not values["dated"]:
+        values["earliest"] = values["latest"] = sort_at
+    for name in ("earliest", "latest"):
+        values[name] = from_us_or_none(values[name])
+    for name in _REPORT_SETS:
+        values[name] = frozenset(values[name]) or _EMPTY
+    values["keys"] = tuple(values["keys"])
+    mine = dict(zip(_MARKS, marks, strict=True))
+    for name in _MARKS_SETS:
+        mine[name] = frozenset(mine[name]) or _EMPTY
+    words = dict(zip(_SKETCH, sketch, strict=True))
+    for name in _SKETCH_SETS:
+        words[name] = frozenset(map(intern, words[name])) or _EMPTY
+    words["order"] = tuple(map(intern, words["order"]))
+    return Report(**values, marks=Marks(**mine, sketch=Sketch(**words)))
+
+
+def _sets(of: type[Report | Marks | Sketch]) -> tuple[str, ...]:
+    """The fields that are sets of words."""
+    hints = get_type_hints(of)
+    return tuple(one.name for one in fields(of) if hints[one.name] == frozenset[str])
+
+
+_REPORT_SETS, _MARKS_SETS, _SKETCH_SETS = _sets(Report), _sets(Marks), _sets(Sketch)
 _EMPTY: frozenset[str] = frozenset()
 
 
-def unpack(packed: PackedReport, sort_at: int) -> Report:
-    """The inverse of ``pack``; a report without a date of its own is dated by ``sort_at`` (microseconds).
+@cache
+def form() -> str:
+    """Names how this ketfeed makes reports: a stored one of another form is made anew.
 
-    Many are kept (linking.Candidates), so each word is one object in all of them: 10.6 KiB a report became 5.
+    A digest of every module of ``topics``, so that nobody has to think of it; two milliseconds, once.
     """
-    said, marks, sketch = packed
-    made = Report(
-        **dict(zip(_REPORT, said, strict=True)),
-        marks=Marks(
-            **dict(zip(_MARKS, marks, strict=True)),
-            sketch=Sketch(**dict(zip(_SKETCH, map(_with_shared_words, sketch), strict=True))),
-        ),
-    )
-    if made.dated:
-        return made
-    seen = from_us(sort_at)
-    return made if made.earliest == seen else replace(made, earliest=seen, latest=seen)
-
-
-def _with_shared_words(value: Any) -> Any:  # noqa: ANN401  # a value of a Sketch
-    return frozenset(map(intern, value)) if value.__class__ is frozenset else value
+    digest = blake2b(digest_size=6)
+    for file in sorted(Path(topics.__path__[0]).glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, bindparam, select, update
 
 from ketfeed.store.codec import dump, entry_from, tagging_from
-from ketfeed.store.keys import Clue, asked_keys, own_keys, pack, unpack
-from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK
+from ketfeed.store.keys import Clue, asked_keys, form, own_keys, pack, unpack
+from ketfeed.store.schema import ENTRY, SOURCE, STORY_KEY, STORY_LINK, STORY_REPORT
 from ketfeed.store.statements import insert_rows, rows_among, run_many, upsert
 from ketfeed.store.times import from_us
 from ketfeed.topics import stories
@@ -91,6 +91,7 @@ def link(connection: Connection, arrivals: Sequence[Arrival], known: Candidates)
         known.remember(one.number, (story, one.changed_at, one.content_hash), stored[one.number])
     rows = sorted([(key, number) for number, mine in own.items() for key in mine])
     insert_rows(connection, STORY_KEY, ("key", "entry"), rows, known=True)
+    _keep_reports(connection, [(one.number, one.changed_at, one.content_hash, one.clue.report) for one in arrivals])
     return Links(joined, reasons)
 
 
@@ -206,33 +207,60 @@ class Candidates:
     def load(self, connection: Connection, numbers: Collection[int]) -> dict[int, Told]:
         """Some entries and the newest members of their stories, by number, in the order stored."""
         found: dict[int, Told] = {}
-        missing: list[int] = []
-        for number, *stamp in rows_among(connection, _STAMPS, numbers, members=MEMBERS):
+        missing: dict[int, tuple[Stamp, int]] = {}
+        for number, sort_at, *stamp in rows_among(connection, _STAMPS, numbers, members=MEMBERS):
             known = self._known.get(number)
             if known is not None and known[0] == tuple(stamp):
                 found[number] = known[1]
             else:
-                missing.append(number)
-        for row in rows_among(connection, _LIGHT, missing):
-            said = dict(zip(_LIGHT_NAMES, row, strict=True))
-            told = found[said["number"]] = _told(said)
-            self.remember(said["number"], (said["story"], said["changed_at"], said["content_hash"]), told)
+                missing[number] = (tuple(stamp), sort_at)
+        reports = _reports(connection, {number: stamp for number, (stamp, _) in missing.items()})
+        for number, (stamp, sort_at) in missing.items():
+            told = found[number] = Told(stamp[0], unpack(reports[number], sort_at))
+            self.remember(number, stamp, told)
         for number in list(self._known)[: max(0, len(self._known) - self._keep)]:
             del self._known[number]
         return dict(sorted(found.items()))
 
 
-def _told(row: dict[str, Any]) -> Told:
+def _reports(connection: Connection, stamps: Mapping[int, Stamp]) -> dict[int, str]:
+    """Packed reports of stored entries, those kept while the entry is as it was; others are made and kept."""
+    found: dict[int, str] = {
+        number: packed
+        for number, made_as, changed_at, content_hash, packed in rows_among(connection, _KEPT, stamps)
+        if made_as == form() and (changed_at, content_hash) == stamps[number][1:]
+    }
+    made: list[tuple[int, int, bytes, str]] = []
+    for row in rows_among(connection, _LIGHT, stamps.keys() - found.keys()):
+        said = dict(zip(_LIGHT_NAMES, row, strict=True))
+        number = said["number"]
+        found[number] = _packed(said)
+        made.append((number, said["changed_at"], said["content_hash"], found[number]))
+    _keep_reports(connection, made)
+    return found
+
+
+def _packed(row: dict[str, Any]) -> str:
     light = row | {"summary": "", "content": "", "text": "", "raw": None, "raw_id": ""}
     entry, tagging = entry_from(light, row["source_id"]), tagging_from(row, ())
-    made = report(entry, tagging, from_us(row["sort_at"]))
-    return Told(row["story"], unpack(pack(made), row["sort_at"]))  # as small as one from a child
+    return pack(report(entry, tagging, from_us(row["sort_at"])))
 
 
+def _keep_reports(connection: Connection, made: Sequence[tuple[int, int, bytes, str]]) -> None:
+    """Store reports of entries: number, time of the last change, fingerprint, packed report."""
+    rows = [dict(zip(_REPORT_NAMES, (*row, form()), strict=True)) for row in made]
+    run_many(connection, upsert(connection, STORY_REPORT, "entry"), rows)
+
+
+_REPORT_NAMES = ("entry", "changed_at", "content_hash", "report", "form")
 _AMONG: BindParameter[int] = bindparam("among", expanding=True)
+_KEPT = select(
+    STORY_REPORT.c.entry, STORY_REPORT.c.form, STORY_REPORT.c.changed_at, STORY_REPORT.c.content_hash,
+    STORY_REPORT.c.report,
+).where(STORY_REPORT.c.entry.in_(_AMONG))  # fmt: skip
 _LIGHT = (
     select(
-        ENTRY.c.number, ENTRY.c.id, ENTRY.c.story, ENTRY.c.title, ENTRY.c.link, ENTRY.c.canonical_link,
+        ENTRY.c.number, ENTRY.c.id, ENTRY.c.title, ENTRY.c.link, ENTRY.c.canonical_link,
         ENTRY.c.excerpt, ENTRY.c.published, ENTRY.c.updated, ENTRY.c.sort_at, ENTRY.c.language, ENTRY.c.data,
         ENTRY.c.tagging, ENTRY.c.changed_at, ENTRY.c.content_hash, ENTRY.c.relevant, ENTRY.c.kind,
         SOURCE.c.id.label("source_id"),
@@ -244,7 +272,7 @@ _LIGHT_NAMES = tuple(column.name for column in _LIGHT.selected_columns)
 _TELLS = ENTRY.alias("tells")
 _TOGETHER = select(ENTRY.c.story).where(ENTRY.c.number.in_(_AMONG)).distinct().subquery("together")
 _STAMPS = (
-    select(_TELLS.c.number, _TELLS.c.story, _TELLS.c.changed_at, _TELLS.c.content_hash)
+    select(_TELLS.c.number, _TELLS.c.sort_at, _TELLS.c.story, _TELLS.c.changed_at, _TELLS.c.content_hash)
     .join(_TOGETHER, _TOGETHER.c.story == _TELLS.c.story)
     .where(
         _TELLS.c.number.in_(_AMONG)

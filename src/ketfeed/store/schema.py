@@ -206,6 +206,20 @@ class StoryKeyRow(SQLModel, table=True):
     entry: int = Field(sa_column=Column(NUMBER, primary_key=True, autoincrement=False))
 
 
+class StoryReportRow(SQLModel, table=True):
+    """An entry as story rules see it (keys.pack), for as long as the entry stays as it was; kept to save time alone.
+
+    Working it out again for each new entry it is compared with was a third of storing at 6,000 sources."""
+
+    __tablename__ = "story_report"
+
+    entry: int = Field(sa_column=Column(NUMBER, primary_key=True, autoincrement=False))
+    form: str  # keys.form
+    changed_at: int = Field(sa_column=Column(BigInteger, nullable=False))  # of the entry, as its content_hash
+    content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    report: str = Field(sa_column=Column(Text, nullable=False))  # JSON
+
+
 class StoryLinkRow(SQLModel, table=True):
     """Why an entry joined a story of others."""
 
@@ -297,6 +311,7 @@ ENTRY = _table(EntryRow)
 MATCH = _table(MatchRow)
 LISTING = _table(ListingRow)
 STORY_KEY = _table(StoryKeyRow)
+STORY_REPORT = _table(StoryReportRow)
 STORY_LINK = _table(StoryLinkRow)
 SPLIT_STORY = _table(SplitStoryRow)
 EDIT = _table(EditRow)

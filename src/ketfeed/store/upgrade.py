@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from ketfeed.errors import StoreError
 from ketfeed.store.engine import Database
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest revision in migrations/versions; a test compares."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
