@@ -191,7 +191,7 @@ class Candidates:
     (half of them: a first poll's storing took 0.3 ms a feed more).
     """
 
-    def __init__(self, keep: int = 1000) -> None:
+    def __init__(self, keep: int = 300) -> None:
         self._keep = keep
         self._known: dict[int, tuple[Stamp, Told]] = {}
 
