@@ -13,7 +13,7 @@ from tests.store import making
 
 from ketfeed.errors import StorageFailed, StoreError
 from ketfeed.model import FeedInfo, Poll, Source, SourceState
-from ketfeed.run.writer import BATCH, ENOUGH, GATHER, LINGER, SHELF, Writer
+from ketfeed.run.writer import BATCH, ENOUGH, GATHER, LINGER, LOOSE, QUIET, SHELF, Writer
 from ketfeed.store.ready import ReadyFeed
 from ketfeed.store.records import PollCounts, PollWrite
 
@@ -112,20 +112,107 @@ def test_documents_wait_a_moment_for_others_and_share_a_transaction() -> None:
         disk = Disk()
         disk.gate.set()
         writer = Writer(disk.save_polls)
-        document = ReadyFeed(info=FeedInfo(format="rss2.0"), now=0, entries=(), entries_hash="")
         saves = []
         for number in range(GATHER):
-            saves.append(asyncio.ensure_future(writer.save(replace(write(number), feed=document))))
+            saves.append(asyncio.ensure_future(writer.save(replace(write(number), feed=DOCUMENT))))
             await asyncio.sleep(0)
         await asyncio.gather(*saves)
         assert [len(batch) for batch in disk.batches] == [GATHER]
-        lone = await writer.save(replace(write(7), feed=document))
+        lone = await writer.save(replace(write(7), feed=DOCUMENT))
         assert lone.new == 7
         alone = Writer(disk.save_polls, under_way=lambda: 1)
         begun = asyncio.get_running_loop().time()
-        await alone.save(replace(write(8), feed=document))
+        await alone.save(replace(write(8), feed=DOCUMENT))
         assert asyncio.get_running_loop().time() - begun < LINGER, "nobody else is under way"
         await alone.close()
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
+DOCUMENT = ReadyFeed(info=FeedInfo(format="rss2.0"), now=0, entries=(), entries_hash="")
+
+
+class Index:
+    """Needs joining ``steps`` times after each transaction with documents; each waits for the gate."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = self.steps = steps
+        self.joined = 0
+        self.fails = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def join(self) -> bool:
+        assert self.gate.wait(10)
+        self.joined += 1
+        if self.fails:
+            raise StorageFailed("disk full")
+        self.left -= 1
+        return self.left > 0
+
+
+def test_the_search_index_is_joined_once_nothing_is_under_way() -> None:
+    async def scenario() -> None:
+        disk, index, others = Disk(), Index(3), [1]
+        disk.gate.set()
+        writer = Writer(disk.save_polls, under_way=lambda: len(others), join_index=index.join)
+        await writer.save(write(1))
+        await asyncio.sleep(QUIET * 1.5)
+        assert index.joined == 0, "no document was stored"
+        await writer.save(replace(write(2), feed=DOCUMENT))
+        await asyncio.sleep(QUIET * 2.5)
+        assert index.joined == 0, "a poll is under way"
+        others.clear()
+        await asyncio.sleep(QUIET * 2.5)
+        assert index.joined == 3
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_polls_do_not_wait_until_the_index_is_whole() -> None:
+    async def scenario() -> None:
+        disk, index = Disk(), Index(10**9)
+        disk.gate.set()
+        writer = Writer(disk.save_polls, join_index=index.join)
+        await writer.save(replace(write(1), feed=DOCUMENT))
+        await asyncio.sleep(QUIET * 1.5)
+        assert index.joined > 1
+        assert (await asyncio.wait_for(writer.save(write(2)), 5)).new == 2
+        await asyncio.wait_for(writer.close(), 5)
+        joined = index.joined
+        await asyncio.sleep(QUIET * 1.5)
+        assert index.joined == joined
+
+    asyncio.run(scenario())
+
+
+def test_after_very_many_transactions_the_index_is_joined_between_them() -> None:
+    async def scenario() -> None:
+        disk, index = Disk(), Index(2)
+        disk.gate.set()
+        writer = Writer(disk.save_polls, under_way=lambda: 1, join_index=index.join)
+        for number in range(LOOSE + 3):
+            assert index.joined == 0 or number > LOOSE
+            await writer.save(replace(write(number), feed=DOCUMENT))
+        await writer.close()
+        assert index.joined == 2
+        assert len(disk.batches) == LOOSE + 3
+
+    asyncio.run(scenario())
+
+
+def test_an_index_that_cannot_be_joined_stops_nothing() -> None:
+    async def scenario() -> None:
+        disk, index = Disk(), Index(2)
+        index.fails = True
+        disk.gate.set()
+        writer = Writer(disk.save_polls, join_index=index.join)
+        await writer.save(replace(write(1), feed=DOCUMENT))
+        await asyncio.sleep(QUIET * 1.5)
+        assert index.joined == 1, "and not again before more is stored"
+        assert (await writer.save(replace(write(2), feed=DOCUMENT))).new == 2
         await writer.close()
 
     asyncio.run(scenario())

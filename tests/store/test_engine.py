@@ -57,7 +57,7 @@ def test_the_index_of_a_database_of_before_is_put_together_like_that_of_a_new_on
     assert "automerge" not in settings(old)
     Store.open(f"sqlite:///{old}").close()
     assert settings(old) == settings(new)
-    assert settings(new)["automerge"] == 12
+    assert (settings(new)["automerge"], settings(new)["crisismerge"]) == (0, 400)
 
 
 def test_opening_again_keeps_everything(tmp_path: Path) -> None:

@@ -79,3 +79,29 @@ def test_the_index_holds_exactly_what_is_stored(filled: Store) -> None:
     save(filled, write([entry(1, title="Rewritten"), entry(5)], at=NOW))
     with filled._database.write() as connection:
         connection.exec_driver_sql("INSERT INTO entry_fts(entry_fts, rank) VALUES('integrity-check', 1)")
+
+
+@pytest.mark.usefixtures("sqlite_only")
+def test_the_index_is_joined_when_asked_and_holds_the_same(empty: Store) -> None:
+    def segments() -> int:
+        with empty._database.read() as connection:
+            return int(connection.exec_driver_sql("SELECT count(DISTINCT segid) FROM entry_fts_idx").scalar_one())
+
+    empty.sources.sync(catalog(source()), NOW)
+    for number in range(1, 30):
+        save(empty, write([entry(number, text=f"common word{number}")]))
+    before, found = segments(), [one.entry.id for one in empty.search("common", limit=50)]
+    assert before == len(found) == 29
+    steps = 0
+    while empty.entries.join_index():
+        steps += 1
+    assert 1 <= steps < 20
+    assert segments() < 4
+    assert [one.entry.id for one in empty.search("common", limit=50)] == found
+    assert [one.entry.title for one in empty.search("word7")] == ["Title 7 of news"]
+    with empty._database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO entry_fts(entry_fts, rank) VALUES('integrity-check', 1)")
+
+
+def test_an_index_that_is_whole_needs_nothing(empty: Store) -> None:
+    assert not empty.entries.join_index()

@@ -59,6 +59,7 @@ class Poller:
         client: Fetcher,
         reader: Reader,
         save_polls: SavePolls,
+        join_index: Callable[[], bool] = lambda: False,
         memory: Memory,
         holds: dict[str, datetime] | None = None,
         base_url: str | None = None,
@@ -67,7 +68,7 @@ class Poller:
         visit_articles: bool = True,
         on_stored: Callable[[SourceState, PollWrite, PollCounts], None] | None = None,
     ) -> None:
-        self.writer = Writer(save_polls, under_way=lambda: len(self._jobs))
+        self.writer = Writer(save_polls, under_way=lambda: len(self._jobs), join_index=join_index)
         self._settings = settings
         self._clock = clock
         self._dice = dice

@@ -100,6 +100,7 @@ async def polling(
         client=client,
         reader=sandbox,
         save_polls=store.entries.save_polls,
+        join_index=store.entries.join_index,
         memory=StoreMemory(store),
         holds=dict(store.sources.holds()),
         base_url=_base_url(settings, catalog),

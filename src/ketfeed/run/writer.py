@@ -13,10 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple, Protocol, TypeVar
 
+import structlog
+
 from ketfeed.errors import StorageFailed, StoreError
+from ketfeed.run.lines import one_line
 from ketfeed.run.memory import give_back_what_is_free
 from ketfeed.run.room import Shelf
 from ketfeed.store.records import PollCounts, PollWrite
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -25,6 +30,8 @@ ENOUGH = 6_000_000  # bytes of documents that are: some twenty usual feeds
 LINGER = 0.2  # seconds a document waits for others
 BATCH = 256  # polls of one transaction
 WAITING = 512  # polls that may wait for the writer; above it the poller slows down
+QUIET = 0.5  # seconds without a poll under way before the search index is put together
+LOOSE = 250  # transactions with documents after which it is put together nevertheless, a little with each
 SHELF = ENOUGH * 3 // 2  # bytes of documents that may wait or be written; more of them wait to be read
 
 
@@ -43,10 +50,21 @@ class _Waiting(NamedTuple):
 class Writer:
     """Takes PollWrites, answers with their PollCounts once they are committed."""
 
-    def __init__(self, save_polls: SavePolls, under_way: Callable[[], int] = lambda: 0) -> None:
-        """``under_way``: polls begun and not stored, those that wait here included; 0: nobody knows."""
+    def __init__(
+        self,
+        save_polls: SavePolls,
+        under_way: Callable[[], int] = lambda: 0,
+        join_index: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``under_way``: polls begun and not stored, those that wait here included; 0: nobody knows.
+
+        join_index: brings the search index a little further towards one piece; False: it needs nothing.
+        """
         self._save_polls = save_polls
         self._under_way = under_way
+        self._join_index = join_index
+        self._loose = 0  # transactions with documents since the index was whole
+        self._quiet: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._pending: list[_Waiting] = []
         self._flush: asyncio.Task[None] | None = None
@@ -81,13 +99,43 @@ class Writer:
             while self._pending:
                 await self._gather()
                 await self._flush_some()
+                if self._loose > LOOSE:
+                    await self._join_some()
         finally:
             self._flush = None
+        self._wait_for_quiet()
+
+    def _wait_for_quiet(self) -> None:
+        if self._loose and self._quiet is None and not self._closing:
+            self._quiet = asyncio.get_running_loop().call_later(QUIET, self._is_quiet)
+
+    def _is_quiet(self) -> None:
+        """Nothing came for a while: if nothing is on its way either, it is time to put the index together."""
+        self._quiet = None
+        if self._flush is None and self._under_way() > 0:
+            self._wait_for_quiet()
+        elif self._flush is None:
+            self._flush = asyncio.create_task(self._join_all())
+
+    async def _join_all(self) -> None:
+        while self._loose and not self._pending and not self._closing:
+            await self._join_some()
+        await self._flush_all()
+
+    async def _join_some(self) -> None:
+        try:
+            more = await self.run(self._join_index)
+        except Exception as error:  # noqa: BLE001  # nothing is lost; what ails the store, its next batch says
+            log.warning("search index not joined", error=one_line(str(error)))
+            more = False
+        if not more:
+            self._loose = 0
 
     async def _flush_some(self) -> None:
         """Write one batch and tell its polls; nothing of it is held afterwards."""
         batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
         writes = [one.write for one in batch]
+        self._loose += any(write.feed is not None for write in writes)
         try:
             counts = await self.run(lambda: self._save(writes))
         except Exception as error:  # noqa: BLE001  # a bug in the store fails its batch, not the service
@@ -126,6 +174,8 @@ class Writer:
         """Write what is waiting and end the thread."""
         self._closing = True
         self._enough.set()
+        if self._quiet is not None:
+            self._quiet.cancel()
         while self._flush is not None:
             await self._flush
         self._thread.shutdown(wait=True)

@@ -41,6 +41,22 @@ def remove(connection: Connection, numbers: Sequence[int]) -> None:
         )
 
 
+def join(connection: Connection) -> bool:
+    """Join segments of the index into larger ones, a little; False: there is nothing to join.
+
+    A transaction's words are a segment, and a word is looked up in each: 0.6 ms among two hundred, 0.01 in one. FTS5
+    could join some with every transaction (automerge), which was a tenth of storing a first poll.
+    """
+    if connection.dialect.name != "sqlite":
+        return False
+    driver: Any = connection.connection.driver_connection
+    before = driver.total_changes
+    connection.exec_driver_sql("INSERT INTO entry_fts(entry_fts, rank) VALUES ('merge', ?)", (PAGES,))
+    return bool(driver.total_changes - before >= _JOINED)
+
+
+PAGES = 500  # of 4 KB, joined at a time: 30 ms
+_JOINED = 2  # rows that change when anything was joined: https://sqlite.org/fts5.html#the_merge_command
 _TOKEN = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 _WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
 

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, null, select, update
 
 from ketfeed.model import Entry, Source, Tagging
+from ketfeed.store import fulltext
 from ketfeed.store.codec import TagColumns, entry_from, source_from
 from ketfeed.store.comparing import Edited
 from ketfeed.store.decisions import UNDECIDED, decided, edits_of
@@ -102,6 +103,7 @@ class Tags:
                 version = next_version(connection)
                 changed = change_entries(connection, edited, version, self._candidates)
                 publish_version(connection, version, changed, to_us(now))
+                fulltext.join(connection)
             if mark is not None:
                 _write_mark(connection, mark)
         return len(edited)
