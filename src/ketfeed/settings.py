@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     parse_cpu: float = Field(10.0, gt=0, description="processor seconds for parsing one document")
     parse_wall: float = Field(15.0, gt=0, description="seconds for parsing one document")
     parse_memory: int = Field(512 * MIB, ge=64 * MIB, description="address space of a parser process, bytes")
-    parse_processes: int = Field(2, ge=1, le=64, description="parser processes")
+    parse_processes: int = Field(1, ge=1, le=64, description="parser processes; one reads as fast as the store writes")
 
     # telling editors when a source changes its state of health
     webhook: str | None = Field(None, description="address that gets a JSON POST for each digest of changes")

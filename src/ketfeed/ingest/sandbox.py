@@ -37,7 +37,7 @@ from ketfeed.model import Entry, NormalisedFeed, RuleSet, Source
 if TYPE_CHECKING:
     from ketfeed.settings import Settings
 
-AHEAD = 2  # documents a child has: the one it reads and the one after
+AHEAD = 4  # documents a child has: the one it reads and those after, for as long as the loop is busy otherwise
 PATIENCE = 0.3  # seconds; an ordinary feed takes a few hundredths, on a busy machine a few tenths
 LOOK = 0.1  # seconds between two looks at who is late, while somebody waits
 HOPELESS = 1.0  # seconds after which a child loses its priority, too, and is not used again

@@ -77,7 +77,7 @@ class Poller:
             connections=settings.host_connections, interval=settings.host_interval, holds=holds
         )
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._room = ReadingRoom(min(settings.concurrency, AHEAD * (settings.parse_processes + EXTRA)))
+        self._room = ReadingRoom(min(settings.concurrency, AHEAD * settings.parse_processes + 2 * EXTRA))
         self._jobs: dict[str, Job] = {}  # by source: waiting or running
         self._tasks: set[asyncio.Task[None]] = set()
         self._snoozed: dict[str, datetime] = {}
