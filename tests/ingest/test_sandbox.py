@@ -54,6 +54,11 @@ def play() -> Iterator[Callable[[Scenario], None]]:
         assert not _is_running(pid), "a child outlived its sandbox"
 
 
+def _is_there(pid: int) -> bool:
+    """Running, or a zombie."""
+    return Path(f"/proc/{pid}").exists()
+
+
 def _is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
@@ -211,6 +216,70 @@ def test_no_document_is_lost_with_the_nursery_and_another_one_is_started(play: C
     play(scenario)
 
 
+async def until_the_nursery_has_left(sandbox: Sandbox[NormalisedFeed]) -> int:
+    """Returns the process id of the only child."""
+    mother = await sandbox._run(burden.parent)
+    ends = time.monotonic() + 10
+    while _is_there(mother):
+        assert time.monotonic() < ends, "the nursery is still there, or nobody asked how it ended"
+        await asyncio.sleep(0.05)
+    return await sandbox._run(burden.own_id)
+
+
+async def outlive_the_nursery(sandbox: Sandbox[NormalisedFeed]) -> None:
+    child = await until_the_nursery_has_left(sandbox)
+    assert await sandbox._run(burden.parent) == os.getpid()
+    assert [len((await read(sandbox)).entries) for _ in range(3)] == [1] * 3
+    assert await sandbox._run(burden.own_id) == child
+    for crash, said in (
+        (burden.dies, "ended with -6"),
+        (burden.burns, "processor time|longer"),
+        (burden.sleeps, "longer"),
+    ):
+        child = await sandbox._run(burden.own_id)
+        with pytest.raises((ParseFailed, ParseTimeout), match=said):
+            await sandbox._run(crash)
+        assert not _is_there(child), "a zombie"
+        begun = time.monotonic()
+        assert len((await read(sandbox)).entries) == 1
+        assert time.monotonic() - begun < 2.0, "half a second, on a busy machine more"
+
+
+def test_a_child_goes_on_without_its_nursery_and_another_one_brings_up_the_next() -> None:
+    in_a_process_of_its_own("outlive_the_nursery")
+
+
+async def need_it_often(sandbox: Sandbox[NormalisedFeed]) -> None:
+    await until_the_nursery_has_left(sandbox)
+    with pytest.raises(ParseFailed):
+        await sandbox._run(burden.dies)
+    mother = await sandbox._run(burden.parent)
+    await asyncio.sleep(nursery.STAY * 3)
+    with pytest.raises(ParseFailed):
+        await sandbox._run(burden.dies)
+    assert await sandbox._run(burden.parent) == mother
+
+
+def test_a_nursery_that_is_needed_again_soon_stays() -> None:
+    in_a_process_of_its_own("need_it_often")
+
+
+async def have_no_other_parent(sandbox: Sandbox[NormalisedFeed]) -> None:
+    nursery._prctl = lambda *_: False  # another system
+    mother = await sandbox._run(burden.parent)
+    await asyncio.sleep(nursery.STAY * 3)
+    assert await sandbox._run(burden.parent) == mother
+
+
+def test_a_nursery_stays_where_nobody_else_could_see_how_its_children_end() -> None:
+    in_a_process_of_its_own("have_no_other_parent")
+
+
+async def tell_and_hang_alone(sandbox: Sandbox[NormalisedFeed]) -> None:
+    await until_the_nursery_has_left(sandbox)
+    await tell_and_hang(sandbox)
+
+
 def test_a_program_with_more_than_a_thousand_open_files_reads_too(play: Callable[[Scenario], None]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2000:
@@ -234,8 +303,9 @@ def test_a_program_with_more_than_a_thousand_open_files_reads_too(play: Callable
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_nothing_outlives_a_poller_that_is_killed() -> None:
-    program = "import tests.ingest.test_sandbox as here; here.start(here.tell_and_hang)"
+@pytest.mark.parametrize("scenario", ["tell_and_hang", "tell_and_hang_alone"])
+def test_nothing_outlives_a_poller_that_is_killed(scenario: str) -> None:
+    program = f"import tests.ingest.test_sandbox as here; here.start(here.{scenario})"
     with subprocess.Popen(
         [sys.executable, "-c", program], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
     ) as poller:

@@ -64,14 +64,20 @@ _finish: Finish[object] | None = None
 def live(tasks: int, answers: int) -> None:
     """Work until ``tasks`` ends; both are file descriptors of pipes. The first frame is an Outfit, others are
     (function, arguments); an answer is (True, result) or (False, exception), the first one (True, process id)."""
+    from ketfeed.ingest.nursery import end_with_parent
+
     outfit: Outfit = pickle.loads(receive(tasks))  # noqa: S301  # our own poller wrote it
     _prepare(outfit)
     _send(answers, pickle.dumps((True, os.getpid())))
+    parent = os.getppid()
     while True:
         try:
             frame = receive(tasks)
         except EOFError:
             return
+        if os.getppid() != parent:  # the nursery, which would have ended us with the poller, has left us to it
+            parent = os.getppid()
+            end_with_parent()
         _send(answers, _answer(frame, outfit))
 
 

@@ -21,14 +21,15 @@ from typing import Any
 
 from ketfeed.errors import InternalFault, ParseFailed, ParseTimeout, PollError
 from ketfeed.ingest.child import LENGTH, Outfit
-from ketfeed.ingest.nursery import Nursery
+from ketfeed.ingest.nursery import Nursery, reap
 
-DOCUMENTS = 2_000  # of one child, then a fresh one: whatever leaks in C libraries ends there
+DOCUMENTS = 10_000  # of one child, then a fresh one: whatever leaks in C libraries ends there
 PIPE = 1024 * 1024  # bytes a pipe to or from a child holds: any usual document, and what it becomes
 ROOM = 256 * 1024  # bytes first set aside for an answer, and kept
 LATE_NICE = 19  # whoever is late reads with what the others leave
 LARGEST = 1024 * 1024 * 1024  # bytes of an answer; a child cannot have that much
 ENDING = 5.0  # seconds a killed child may take to be gone
+LEAVING = 1.0  # seconds after which a nursery that is leaving has left
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +79,7 @@ class Child:
         self._wall = wall
         self._cpu = outfit.cpu
         self._on_change = on_change
+        self._nursery = nursery
         self.pid: int | None = None
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._alarm: asyncio.TimerHandle | None = None
@@ -178,6 +180,8 @@ class Child:
             end = select.poll()
             end.register(self._status if self._status >= 0 else self._from_child, select.POLLIN)
             end.poll(ENDING * 1000)
+            if self._status < 0 and self.pid is not None:
+                reap(self.pid)
             self._let_go()
         for task in self.tasks:
             if task is not None:
@@ -231,7 +235,7 @@ class Child:
         self.free_since = time.monotonic()
 
     def _hear_status(self) -> None:
-        """It has ended, or the nursery has, which would have said so; then the end of its answers must tell."""
+        """It has ended, or its nursery has left, which would have said so; then the end of its answers must tell."""
         said = os.read(self._status, 4)
         self._receive()
         if said or self._answers.at_end:
@@ -239,9 +243,12 @@ class Child:
         else:
             self._close(self._status)
             self._status = -1
+            self._loop.call_later(LEAVING, self._nursery.has_ended)
 
     def _end(self, code: int | None) -> None:
-        """Tell whoever waits for the task it was at. ``code``: as of subprocess; None: nobody knows."""
+        """Tell whoever waits for the task it was at. ``code``: as of subprocess; None: its nursery did not say."""
+        if code is None and self.pid is not None:
+            code = reap(self.pid)
         self._let_go()
         self._rest()
         if not self._ready.done():
