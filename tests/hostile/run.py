@@ -30,6 +30,7 @@ from tests.hostile.table import GROUPS, HEALTHY, ROWS, host_of
 from tests.isolation import isolate
 
 from ketfeed.errors import DnsFailed
+from ketfeed.ingest import nursery
 from ketfeed.ingest.limits import Document
 from ketfeed.ingest.sandbox import Sandbox
 from ketfeed.model import Auth, Catalog, Poll, RuleSet, Source, Term, TopicRule
@@ -238,7 +239,7 @@ class Run:
 
 
 async def warm_up(settings: Settings) -> None:
-    """Let multiprocessing start what it keeps for the life of a process (fork server, resource tracker)."""
+    """Let the first read load what stays loaded."""
     sandbox = Sandbox(settings, RULES, prepare)
     source = Source(id="warm", url="https://example.org/feed")
     await sandbox.read(Document(body=FEED, content_type=None, url=source.url), source, datetime.now(UTC))
@@ -255,12 +256,14 @@ def main(folder: Path) -> None:
     configure_logs("json")
     run = Run(folder, web, neighbour, settings)
     asyncio.run(warm_up(settings))
+    nursery.close()
     before, helpers = watch.descriptors(), watch.children()
     with Store.open(f"sqlite:///{folder / 'all.db'}") as store:
         asyncio.run(run.all(store))
     run.seen |= {key: web.report()[key] for key in ("requests", "sent")}
     with Store.open(f"sqlite:///{folder / 'live.db'}") as store:
         asyncio.run(run.live(store))
+    nursery.close()  # the process's own, which comes and goes
     gc.collect()
     after = watch.descriptors()
     run.seen["left"] = {
