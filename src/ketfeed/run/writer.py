@@ -98,8 +98,9 @@ class Writer:
         try:
             while self._pending:
                 await self._gather()
+                before = self._loose
                 await self._flush_some()
-                if self._loose > LOOSE:
+                if self._loose > max(LOOSE, before):  # there were documents
                     await self._join_some()
         finally:
             self._flush = None
